@@ -1,0 +1,1 @@
+"""Time, memory and accuracy of the suite, commit by commit. See "Benchmarks" in the README."""

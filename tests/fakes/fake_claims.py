@@ -1,0 +1,128 @@
+"""Small claims that a third party might have written, one for each thing that can become of a claim."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from theory.claims.claim import Cell, Claim, Evidence, Finding, Relation
+
+
+def claim(name: str, measure, cells=None, controls=None, relation=Relation.UPPER) -> Claim:
+    return Claim(
+        key=f"fake.{name}",
+        title=f"A fake claim: {name}",
+        relation=relation,
+        statement="The mean of n uniform numbers is at most one.\n\nA second paragraph, " + "long " * 30 + "end.",
+        hypotheses=("n ≥ 1", "the numbers are uniform"),
+        proof="Each of them is.",
+        source="Nobody, 1900, Theorem 0",
+        controls={"halved": "the bound is ½"} if controls is None else controls,
+        cells=cells or grid,
+        measure=measure,
+    )
+
+
+def grid(profile: str) -> list[Cell]:
+    sizes = [1, 2, 3] if profile == "quick" else [1, 2, 3, 4, 5]
+    return [Cell({"n": n, "law": "uniform"}) for n in sizes] + [Cell({"n": 3, "law": "uniform"}, control="halved")]
+
+
+def finding(cell: Cell, measured: float, **other) -> Finding:
+    predicted = 0.1 if cell.control else 1.0
+    return Finding(predicted, measured, control=cell.control, **other)
+
+
+def uniform_mean(cell: Cell, setting) -> Evidence:
+    """Matrices large enough for BLAS to share them among threads, whose number the last bits would tell."""
+    a, b = setting.rng.random((2, 400, 400))
+    drawn = setting.rng.random(100 * int(cell.parameters["n"]))
+    measured = float(drawn.mean()) + 1e-12 * float((a @ b).sum())
+    details = {"draws": len(drawn)}
+    points = {"step": range(3), "value": drawn[:3]}
+    return Evidence([finding(cell, measured, margins={"n ≥ 1": 1.0}, form="paper", details=details)], points)
+
+
+def too_large(cell: Cell, setting) -> Evidence:
+    return Evidence([finding(cell, 2.0 + int(cell.parameters["n"]))])
+
+
+def never_refuted(cell: Cell, setting) -> Evidence:
+    return Evidence([finding(cell, 0.05)])
+
+
+def outside(cell: Cell, setting) -> Evidence:
+    return Evidence([finding(cell, 0.5, margins={"n ≥ 9": float(cell.parameters["n"]) - 9})])
+
+
+def undecided(cell: Cell, setting) -> Evidence:
+    return Evidence([finding(cell, float("nan") if cell.parameters["n"] == 2 else 0.5)])
+
+
+def raising(cell: Cell, setting) -> Evidence:
+    if cell.parameters["n"] == 2:
+        raise ValueError("two is\ntoo many")
+    return never_refuted(cell, setting)
+
+
+def leaving(cell: Cell, setting) -> Evidence:
+    raise SystemExit(0)
+
+
+def dying(cell: Cell, setting) -> Evidence:
+    if cell.parameters["n"] == 2:
+        os._exit(9)
+    return uniform_mean(cell, setting)
+
+
+def printing(cell: Cell, setting) -> Evidence:
+    print("a claim that prints")
+    return uniform_mean(cell, setting)
+
+
+def unsendable(cell: Cell, setting) -> Evidence:
+    return Evidence([finding(cell, 0.5)], {"step": [(lambda: 0)]})
+
+
+def endless(cell: Cell, setting) -> Evidence:
+    Path(os.environ["FAKE_PIDS"], str(os.getpid())).touch()
+    time.sleep(120)
+    raise AssertionError("nobody stopped it")
+
+
+def no_grid(profile: str) -> list[Cell]:
+    raise RuntimeError("no grid today")
+
+
+def twice_the_same(profile: str) -> list[Cell]:
+    return [Cell({"n": 1}), Cell({"n": 2}), Cell({"n": 1})]
+
+
+def unbounded(profile: str) -> list[Cell]:
+    return [Cell({"spread": float("inf")}), Cell({"spread": 0.5, "n": 2}), Cell({"spread": 1}, control="halved")]
+
+
+def spreading(cell: Cell, setting) -> Evidence:
+    points = {"angle": [0.5], "bound": [float("inf")]} if "n" in cell.parameters else {"angle": [1]}
+    return Evidence([finding(cell, 0.5, high=0.6, low=0.4)], points)
+
+
+HOLDS = claim("holds", uniform_mean)
+VIOLATED = claim("violated", too_large)
+UNREFUTED = claim("unrefuted", never_refuted)
+UNCONTROLLED = claim("uncontrolled", uniform_mean, lambda profile: grid(profile)[:-1], {})
+UNMET = claim("unmet", outside)
+UNDECIDED = claim("undecided", undecided)
+RAISES = claim("raises", raising)
+LEAVES = claim("leaves", leaving)
+DIES = claim("dies", dying)
+PRINTS = claim("prints", printing)
+UNSENDABLE = claim("unsendable", unsendable)
+SLOW = claim("slow", endless)
+NO_GRID = claim("nogrid", uniform_mean, no_grid)
+EMPTY = claim("empty", uniform_mean, lambda profile: [])
+TWICE = claim("twice", uniform_mean, twice_the_same)
+SPREAD = claim("spread", spreading, unbounded)
+
+ALL = [value for value in vars().values() if isinstance(value, Claim)]

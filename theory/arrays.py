@@ -1,0 +1,77 @@
+"""NumPy or CuPy: how an array namespace is found, and the one way back to NumPy.
+
+Functions with an array argument take the namespace from it; only functions without one are handed ``xp``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_cupy_array, is_numpy_array
+
+from theory.checks import BadInput, refuse
+
+__all__ = ["BACKENDS", "array_namespace", "count", "largest", "namespace", "shared_namespace", "to_numpy"]
+
+BACKENDS = ("numpy", "cupy")
+
+
+def namespace(backend: str) -> Any:
+    """The array namespace called ``backend``.
+
+    Raises
+    ------
+    BadInput
+        If the backend is unknown, its library is missing, or it has no device.
+    """
+    if backend not in BACKENDS:
+        raise refuse("backend", repr(backend), " or ".join(BACKENDS))
+    try:
+        xp = importlib.import_module(f"array_api_compat.{backend}")
+    except ImportError:
+        raise BadInput(
+            f"backend is {backend!r}, but its library is missing; it must be installed (extra cuda12 or cuda13)"
+        ) from None
+    if backend == "cupy":
+        _require_device(xp)
+    return xp
+
+
+def _require_device(cupy: Any) -> None:
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise BadInput(f"backend is 'cupy', but CUDA answers {error}; it must have a device") from None
+    if devices == 0:
+        raise BadInput("backend is 'cupy', but no CUDA device was found; it must have a device")
+
+
+def shared_namespace(argument: str, array: Any, other: Any) -> Any:
+    """The namespace of ``array``, after making sure that ``other`` lives in it too; lists count as NumPy."""
+    first, second = _namespace_or_numpy(array), _namespace_or_numpy(other)
+    if first is not second:
+        raise refuse(argument, f"an array of {first.__name__}", f"one of {second.__name__}, as the other argument is")
+    return first
+
+
+def _namespace_or_numpy(array: Any) -> Any:
+    if hasattr(array, "__array_namespace__") or is_numpy_array(array) or is_cupy_array(array):
+        return array_namespace(array)
+    return array_namespace(np.empty(0))
+
+
+def to_numpy(array: Any) -> Any:
+    """The array as NumPy's, whichever backend it lives on."""
+    return array.get() if is_cupy_array(array) else np.asarray(array)
+
+
+def largest(array: Any) -> float:
+    """The largest entry that is a number, in float64."""
+    return float(np.nanmax(to_numpy(array)))
+
+
+def count(array: Any) -> int:
+    """How many entries are numbers."""
+    return int(np.sum(~np.isnan(to_numpy(array))))

@@ -1,0 +1,197 @@
+"""The command ``theory``: list, explain, verify, figures. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import theory
+from theory.checks import BadInput
+
+if TYPE_CHECKING:
+    from theory.claims.claim import Claim
+    from theory.report.progress import Follower
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="theory",
+    help="Published theorems about learning convolutional filters, checked by running what they speak of.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+)
+
+Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY|GLOB", help="Claims; all of them by default.")]
+Profile = Annotated[str, typer.Option(metavar="quick|paper", help="Size of the grids.")]
+Backend = Annotated[str, typer.Option(metavar="numpy|cupy", help="Library that measures.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.")]
+Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
+Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
+
+
+def main() -> None:
+    """Run the command and leave with its exit code: 0 all holds, 1 something fails, 2 bad usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without φ or ≤ is no reason to fail
+            stream.reconfigure(errors="replace")
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        code = typer.main.get_command(app)(prog_name="theory", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or OK)
+    except BadInput as error:
+        return _complain(str(error), USAGE)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _complain(error.format_message(), getattr(error, "exit_code", USAGE))
+
+
+def _complain(message: str, code: int) -> int:
+    _note(message)
+    return code
+
+
+def _note(message: str) -> None:
+    typer.echo(f"theory: {' '.join(message.split())}", err=True)
+
+
+@app.callback(invoke_without_command=True)
+def _options(context: typer.Context, version: Version = False) -> int:
+    """Published theorems about learning convolutional filters, checked by running what they speak of."""
+    if version:
+        typer.echo(f"theory {theory.__version__}")
+        raise typer.Exit(OK)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(USAGE)
+    return OK
+
+
+@app.command("list")
+def list_claims() -> int:
+    """List all claims."""
+    from theory.claims import registry
+
+    claims = registry().values()
+    width = max((len(claim.key) for claim in claims), default=0)
+    for claim in claims:
+        typer.echo(f"{claim.key:{width}}  {claim.relation:8}  {claim.title}")
+    return OK
+
+
+@app.command()
+def explain(key: Annotated[str, typer.Argument(metavar="KEY", help="The claim, or a glob.")]) -> int:
+    """Explain a claim in full.
+
+    Statement, hypotheses, proof of the constants, controls, source, and where the code is.
+    """
+    from theory.claims import select
+    from theory.report.explain import explain as text
+
+    typer.echo("\n\n\n".join(text(claim) for claim in select([key])))
+    return OK
+
+
+@app.command()
+def verify(
+    keys: Keys = None,
+    profile: Profile = "quick",
+    backend: Backend = "numpy",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    out: Out = Path("results"),
+) -> int:
+    """Measure claims and judge them.
+
+    Rows and verdicts are stored claim by claim; the table of verdicts comes last. The exit code is 0 only if every
+    claim holds and every control is refuted; 1 if not; 2 for bad usage.
+    """
+    from theory.claims import select
+    from theory.report.progress import follow
+
+    claims = select(keys or [])
+    finished: list[dict[str, Any]] = []
+    try:
+        with follow(sys.stderr, len(claims)) as follower:
+            options = {"profile": profile, "backend": backend, "seed": seed, "jobs": jobs}
+            origin = _measure(claims, options, out, follower, finished)
+    except KeyboardInterrupt:
+        return _interrupted(claims, finished, out / profile, as_json)
+    return _present(finished, origin, as_json)
+
+
+def _measure(
+    claims: Sequence[Claim],
+    options: dict[str, Any],
+    out: Path,
+    follower: Follower,
+    finished: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Run the claims; store and append each as it is finished; return where the figures come from."""
+    from theory.runs import document, engine, provenance, store
+
+    results = engine.run(claims, **options, on_event=follower.cell)  # checks the options before anything is written
+    folder = store.prepare(out, options["profile"])
+    origin = provenance.collect(seed=options["seed"], backend=options["backend"], profile=options["profile"])
+    dated = provenance.dated(origin)
+    with contextlib.closing(results):
+        for result in results:
+            store.write(result, dated, folder, warn=follower.say)
+            finished.append(document.claim_document(result))
+            follower.claim(finished[-1])
+    return origin
+
+
+def _present(finished: list[dict[str, Any]], origin: dict[str, Any], as_json: bool) -> int:
+    from theory.report import table
+    from theory.runs import document
+
+    whole = document.document(finished, origin)
+    if as_json:
+        typer.echo(document.dumps(whole))
+    else:
+        table.show(whole["claims"], sys.stdout)
+    return OK if all(map(document.passed, finished)) else FAILED
+
+
+def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder: Path, as_json: bool) -> int:
+    """What is finished is shown, but not as a document, which would pass for a whole one."""
+    from theory.report import table
+
+    if finished and not as_json:
+        table.show(sorted(finished, key=lambda claim: claim["key"]), sys.stdout)
+    stored = f"{len(finished)} of {len(claims)} claims are finished and stored in {folder}"
+    return _complain(f"interrupted; {stored}", INTERRUPTED)
+
+
+@app.command()
+def figures(profile: Profile = "quick", out: Out = Path("results")) -> int:
+    """Draw the figures from the store.
+
+    They are written as SVG and PNG into OUT/PROFILE/figures.
+    """
+    from theory.report.figures import draw_all
+
+    for path in draw_all(out, profile, warn=_note):
+        typer.echo(path)
+    return OK

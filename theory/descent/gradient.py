@@ -1,0 +1,280 @@
+"""The one loop of gradient descent: w ← w − η_t ∇ℓ(w), for many runs at once, each stopping by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from theory import checks
+from theory.arrays import shared_namespace, to_numpy
+from theory.descent.outcome import Outcome
+from theory.descent.steps import Constant, Progress, Scaled, StepRule
+from theory.objectives.relu_filter import angle_between
+
+FAR = 1e6
+"""Relative distance beyond which a run has diverged."""
+
+QUIET: Any = {"over": "ignore", "invalid": "ignore", "under": "ignore"}
+"""A run that diverges is an outcome, not a flood of warnings."""
+
+POINTS = 200
+"""Iterations recorded by default, spaced logarithmically."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What a descent left behind, on NumPy, one column a run.
+
+    ``distance`` is ‖w − w*‖/‖w*‖, ``angle`` ∠(w, w*) in radians, ``loss`` ℓ(w) and ``step`` η_t, at the recorded
+    ``iterations``; NaN once a run has ended. ``outcome``, ``taken`` (steps taken), ``final`` (its last relative
+    distance) and the last ``w`` are one a run.
+    """
+
+    iterations: Float[np.ndarray, " points"] | Any
+    distance: Float[np.ndarray, "points runs"]
+    angle: Float[np.ndarray, "points runs"]
+    loss: Float[np.ndarray, "points runs"]
+    step: Float[np.ndarray, "points runs"]
+    outcome: tuple[Outcome, ...]
+    taken: Any
+    final: Float[np.ndarray, " runs"]
+    w: Float[np.ndarray, "p runs"]
+
+    @property
+    def converged(self) -> Any:
+        """Which runs converged."""
+        return np.array([outcome is Outcome.CONVERGED for outcome in self.outcome])
+
+    @property
+    def contraction(self) -> Float[np.ndarray, "steps runs"]:
+        """1 − ‖w_{t+1} − w*‖²/‖w_t − w*‖² between neighbouring records; NaN once a run has ended.
+
+        Each distance carries a few roundings of the iterate, so the relative error is about
+        8 ε ‖w*‖ / (‖w_t − w*‖ · contraction).
+        """
+        before, after = self.distance[:-1], self.distance[1:]
+        return (before - after) * (before + after) / before**2
+
+    def rounding(self, place: tuple[int, int]) -> float:
+        """The relative rounding error of ``contraction`` at one place."""
+        size = float(self.distance[place] * abs(self.contraction[place]))
+        return float(8 * np.finfo(float).eps / size) if size > 0 else 0.0
+
+
+def descend(
+    objective: Any,
+    start: Any,
+    *,
+    step: StepRule,
+    steps: int,
+    tolerance: float = 1e-8,
+    record: int | Sequence[int] | str = POINTS,
+    region: float | None = None,
+    stationary: float = 1e-14,
+) -> Descent:
+    """Gradient descent from every column of ``start`` until each run ends.
+
+    An objective with a ``plane`` (see :class:`theory.objectives.relu_filter.AxialLoss`) is descended in two dimensions,
+    whatever its own number: a step costs the same for p = 1000 as for p = 2.
+
+    Parameters
+    ----------
+    objective
+        With ``teacher``, ``value`` and ``gradient``.
+    start
+        w₀, shape (p,) or (p, runs), on the objective's backend.
+    step
+        A step rule of :mod:`theory.descent.steps`.
+    steps
+        Steps at most.
+    tolerance
+        A run has converged when ‖w − w*‖ ≤ tolerance ‖w*‖.
+    record
+        How many iterations to record (spaced logarithmically), which, or "all".
+    region
+        Radius, relative to ‖w*‖, of the region around w* that a run must not leave; none if not given.
+    stationary
+        A run has stalled when ‖∇ℓ(w)‖ ≤ stationary · (‖∇ℓ(w₀)‖ + ‖∇ℓ(0)‖).
+
+    Raises
+    ------
+    BadInput
+        If an argument is out of its range or the shapes disagree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory.distributions import Gaussian
+    >>> from theory.objectives import PopulationLoss
+    >>> from theory.descent import Constant
+    >>> loss = PopulationLoss(Gaussian(3), teacher=[1.0, 0.0, 0.0])
+    >>> run = descend(loss, np.array([0.5, 0.5, 0.0]), step=Constant(0.5), steps=1000)
+    >>> run.outcome[0].name
+    'CONVERGED'
+    """
+    xp = shared_namespace("start", start, objective.teacher)
+    w = checks.array("start", start, xp, ndim=(1, 2))
+    if w.shape[0] != objective.teacher.shape[0]:
+        required = f"of shape ({objective.teacher.shape[0]},) or ({objective.teacher.shape[0]}, runs)"
+        raise checks.refuse("start", f"an array of shape {w.shape}", required)
+    w = xp.reshape(w, (w.shape[0], -1))
+    checks.integer("number of runs", w.shape[1], least=1)
+    lift = None
+    if hasattr(objective, "plane"):
+        with np.errstate(**QUIET):
+            objective, w, lift = objective.plane(w)
+    limits = _Limits(
+        steps=checks.integer("steps", steps, least=0),
+        tolerance=checks.positive("tolerance", tolerance) if tolerance else 0.0,
+        region=FAR if region is None else checks.positive("region", region),
+        leaves=region is not None,
+        stationary=checks.finite("stationary", stationary),
+    )
+    _check_step(step, w.shape[1])
+    recorder = _Recorder(_iterations(record, limits.steps), w.shape[1])
+    runs = _Runs(w)
+    with np.errstate(**QUIET):
+        _loop(objective, runs, step, limits, recorder)
+        return _descent(runs, recorder, lift)
+
+
+def _check_step(rule: StepRule, runs: int) -> None:
+    while isinstance(rule, Scaled):
+        rule = rule.rule
+    if isinstance(rule, Constant) and isinstance(rule.eta, tuple) and len(rule.eta) != runs:
+        raise checks.refuse("step", f"{len(rule.eta)} constant steps", f"one, or one a run of {runs}")
+
+
+@dataclass(frozen=True)
+class _Limits:
+    steps: int
+    tolerance: float
+    region: float
+    leaves: bool
+    stationary: float
+
+    def outcome(self, distance: float, stalled: bool) -> Outcome:
+        """What became of a run that is over at this relative distance."""
+        if distance <= self.tolerance:
+            return Outcome.CONVERGED
+        if not distance <= FAR:
+            return Outcome.DIVERGED
+        if self.leaves and distance > self.region:
+            return Outcome.LEFT_REGION
+        return Outcome.STALLED if stalled else Outcome.STEP_LIMIT
+
+
+class _Recorder:
+    """The recorded points: distance, angle, loss and step at chosen iterations."""
+
+    def __init__(self, iterations: np.ndarray, runs: int) -> None:
+        self.iterations = iterations
+        self.columns = np.full((4, iterations.size, runs), np.nan)
+        self.place = {int(t): i for i, t in enumerate(iterations)}
+
+    def state(self, t: int, runs: np.ndarray, objective: Any, w: Any, distance: Any) -> None:
+        """Distance, angle and loss at iteration t, where it is one to record."""
+        if t in self.place:
+            found = (distance, angle_between(w, objective.teacher), objective.value(w))
+            for column, values in zip(self.columns, found, strict=False):
+                column[self.place[t], runs] = to_numpy(values)
+
+    def step(self, t: int, runs: np.ndarray, eta: Any) -> None:
+        """η_t, where t is an iteration to record."""
+        if t in self.place:
+            self.columns[3, self.place[t], runs] = to_numpy(eta) if hasattr(eta, "shape") else eta
+
+
+class _Runs:
+    """The runs still going, as columns of ``w`` numbered by ``index``, and the fate of those that are not."""
+
+    def __init__(self, w: Any) -> None:
+        count = w.shape[1]
+        self.w = w
+        self.index = np.arange(count)
+        self.last = np.array(to_numpy(w))
+        self.outcome = [Outcome.STEP_LIMIT] * count
+        self.taken = np.zeros(count, dtype=np.int64)
+        self.final = np.full(count, np.nan)
+
+    def end(self, t: int, over: Any, stalled: Any, limits: _Limits, distance: Any, *others: Any) -> Any:
+        """Write down the fate of the runs that are over; the distance and the other arrays of those that go on."""
+        ended, stuck, place = to_numpy(over), to_numpy(stalled), to_numpy(distance)
+        self.last[:, self.index[ended]] = to_numpy(self.w)[:, ended]
+        self.taken[self.index[ended]] = t
+        self.final[self.index[ended]] = place[ended]
+        for column in np.flatnonzero(ended):
+            self.outcome[self.index[column]] = limits.outcome(float(place[column]), bool(stuck[column]))
+        self.index = self.index[~ended]
+        xp = array_namespace(self.w)
+        kept = xp.asarray(np.flatnonzero(~ended))
+        self.w = xp.take(self.w, kept, axis=1)
+        return tuple(xp.take(array, kept, axis=-1) for array in (distance, *others))
+
+
+def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
+    xp = array_namespace(runs.w)
+    teacher = objective.teacher[:, None]
+    norm = float(_norm(teacher, xp)[0])
+    still = limits.stationary * (
+        _norm(objective.gradient(runs.w), xp) + _norm(objective.gradient(xp.zeros_like(teacher)), xp)
+    )
+    for t in range(limits.steps + 1):
+        distance = _norm(runs.w - teacher, xp) / norm
+        recorder.state(t, runs.index, objective, runs.w, distance)
+        gradient = objective.gradient(runs.w)
+        stalled = _norm(gradient, xp) <= still
+        # NaN compares false: ~(d ≤ region) catches it as well.
+        over = (distance <= limits.tolerance) | ~(distance <= limits.region) | stalled | (t == limits.steps)
+        if bool(xp.any(over)):
+            distance, gradient, still = runs.end(t, over, stalled, limits, distance, gradient, still)
+            if runs.index.size == 0:
+                return
+        eta = rule(Progress(t, distance, runs.index))
+        recorder.step(t, runs.index, eta)
+        runs.w = runs.w - eta * gradient
+
+
+def _norm(vectors: Any, xp: Any) -> Any:
+    """‖v‖ of every column."""
+    return xp.sqrt(xp.sum(vectors * vectors, axis=0))
+
+
+def _iterations(record: int | Sequence[int] | str, steps: int) -> np.ndarray:
+    if isinstance(record, str) and record == "all":
+        return np.arange(steps + 1)
+    if isinstance(record, int | np.integer):
+        return spaced(steps, checks.integer("record", record, least=2))
+    chosen = np.unique(np.asarray(record))
+    if chosen.size and not np.issubdtype(chosen.dtype, np.integer):
+        raise checks.refuse("record", repr(record), "'all', a number of points, or the iterations themselves")
+    chosen = chosen.astype(int)
+    if chosen.size and not 0 <= chosen[0] <= chosen[-1] <= steps:
+        raise checks.refuse("record", f"iterations from {chosen[0]} to {chosen[-1]}", f"within 0 … {steps}")
+    return chosen
+
+
+def spaced(steps: int, points: int) -> np.ndarray:
+    """0, then at most ``points`` iterations up to ``steps``, spaced logarithmically."""
+    return np.unique(np.concatenate([[0], np.geomspace(1, max(1, steps), points).round().astype(int)]).clip(0, steps))
+
+
+def _descent(runs: _Runs, recorder: _Recorder, lift: Callable[[Any], Any] | None) -> Descent:
+    distance, angle, loss, step = recorder.columns
+    last = runs.last if lift is None else to_numpy(lift(array_namespace(runs.w).asarray(runs.last)))
+    return Descent(
+        iterations=recorder.iterations,
+        distance=distance,
+        angle=angle,
+        loss=loss,
+        step=step,
+        outcome=tuple(runs.outcome),
+        taken=runs.taken,
+        final=runs.final,
+        w=last,
+    )

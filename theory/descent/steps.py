@@ -1,0 +1,100 @@
+"""Step rules: small frozen values that say how far to go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from array_api_compat import array_namespace
+
+from theory import checks
+from theory.distributions import AxisSymmetric
+from theory.smoothness import Curve
+
+
+class Progress(NamedTuple):
+    """What a rule may look at: the iteration t, ‖w_t − w*‖/‖w*‖ of every run still going, and which runs those are."""
+
+    iteration: int
+    distance: Any
+    runs: Any = None
+
+
+class StepRule(Protocol):
+    """Gives the step η_t, one number or one a run."""
+
+    def __call__(self, progress: Progress) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """η_t = η: one number, or one a run."""
+
+    eta: float | Sequence[float]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.eta, Sequence):
+            object.__setattr__(self, "eta", tuple(checks.positive("eta", eta) for eta in self.eta))
+        else:
+            object.__setattr__(self, "eta", checks.positive("eta", self.eta))
+
+    def __call__(self, progress: Progress) -> Any:
+        if isinstance(self.eta, tuple):
+            chosen = [self.eta[run] for run in progress.runs]
+            return array_namespace(progress.distance).asarray(chosen)
+        return self.eta
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """η_t from a list laid out beforehand; its last entry goes on for ever."""
+
+    etas: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.etas, "__len__") or len(self.etas) == 0:
+            raise checks.refuse("etas", repr(self.etas), "a list of one step or more")
+        object.__setattr__(self, "etas", tuple(checks.positive("etas", eta) for eta in self.etas))
+
+    def __call__(self, progress: Progress) -> float:
+        return self.etas[min(progress.iteration, len(self.etas) - 1)]
+
+
+@dataclass(frozen=True)
+class Admissible:
+    """The adaptive step of Theorem 2.2: η_t = γ(φ_t) / (2 (L + 4β(φ_t))²), sin φ_t = ‖w_t − w*‖/‖w*‖.
+
+    As γ(φ) rises while φ falls, so does the step. ``form="proof"`` doubles it to γ/(L + 4β)², where the theorem's own
+    proof contracts fastest. Outside ‖w − w*‖ < ‖w*‖ the theorem admits nothing; the step at φ = π/2 is taken there.
+    """
+
+    law: AxisSymmetric
+    form: Literal["paper", "proof"] = "paper"
+    _curve: Curve = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.form not in ("paper", "proof"):
+            raise checks.refuse("form", repr(self.form), "'paper' or 'proof'")
+        if not isinstance(self.law, AxisSymmetric):
+            raise checks.refuse("law", type(self.law).__name__, "axis-symmetric: its constants must be exact")
+        object.__setattr__(self, "_curve", Curve(self.law))
+
+    def __call__(self, progress: Progress) -> Any:
+        xp = array_namespace(progress.distance)
+        phi = xp.asin(xp.clip(progress.distance, 0.0, 1.0))
+        return self._curve.step(phi) * (1.0 if self.form == "paper" else 2.0)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Another rule's step times a factor."""
+
+    rule: StepRule
+    factor: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", checks.positive("factor", self.factor))
+
+    def __call__(self, progress: Progress) -> Any:
+        return self.rule(progress) * self.factor

@@ -1,0 +1,9 @@
+"""Laws of the input, with exact region moments where they exist."""
+
+from theory.distributions.atoms import Atoms
+from theory.distributions.axial import AxisSymmetric, RegionMoments
+from theory.distributions.isotropic import Gaussian, UniformSphere
+from theory.distributions.mixture import AngularMixture
+from theory.distributions.watson import Watson
+
+__all__ = ["AngularMixture", "Atoms", "AxisSymmetric", "Gaussian", "RegionMoments", "UniformSphere", "Watson"]

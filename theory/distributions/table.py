@@ -1,0 +1,128 @@
+"""The wedge moments as piecewise polynomials: what a descent evaluates at every step, on any backend."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from theory.distributions.axial import AxisSymmetric
+
+DEGREE = 7
+TOLERANCE = 64 * np.finfo(float).eps
+"""Interpolation error, relative to ½E[zzᵀ], above which a panel is bisected: the rounding of a degree-7 fit."""
+
+NOISE = 1e-11
+"""Below this, an error that bisection does not lower is rounding of the moments themselves, and is accepted."""
+
+NARROWEST = 2.0**-44
+"""Panels are not bisected below this width: B is continuous, so the error there is at most its change over a panel."""
+
+_NODES = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
+_PROBES = np.array([-0.98, 0.1, 0.99])
+_POWERS = np.array([3, 2, 1, 1])
+
+
+@dataclass(frozen=True, eq=False)
+class WedgeTable:
+    """B11/θ³, B12/θ², B22/θ and B⊥/θ on [0, π/2], a polynomial of degree 7 in the place within each panel.
+
+    Dividing by the leading power of θ keeps the relative accuracy of the moments as θ → 0, where a converging descent
+    spends its time. ``error`` is the worst seen between the nodes, relative to ½E[zzᵀ].
+    """
+
+    edges: Float[Any, " panels+1"]
+    coefficients: Float[Any, "panels powers 4"]
+    error: float
+
+    def __post_init__(self) -> None:
+        xp = array_namespace(self.edges)
+        left, right = self.edges[:-1], self.edges[1:]
+        object.__setattr__(self, "_centre", (left + right) / 2)
+        object.__setattr__(self, "_scale", 2 / (right - left))
+        object.__setattr__(self, "_leading", xp.asarray(self.coefficients[:, :, :2], copy=True))
+
+    def __call__(self, angle: Float[Any, " r"]) -> tuple[Any, Any, Any, Any]:
+        """(B11, B12, B22, B⊥) at each angle in [0, π/2]."""
+        value = self._evaluate(self.coefficients, angle)
+        square = angle * angle
+        return square * angle * value[:, 0], square * value[:, 1], angle * value[:, 2], angle * value[:, 3]
+
+    def plane(self, angle: Float[Any, " r"]) -> tuple[Any, Any]:
+        """(B11, B12) alone, all that a gradient needs."""
+        value = self._evaluate(self._leading, angle)  # type: ignore[attr-defined]
+        square = angle * angle
+        return square * angle * value[:, 0], square * value[:, 1]
+
+    def _evaluate(self, coefficients: Any, angle: Any) -> Any:
+        """Horner's rule in the place of each angle within its panel, from −1 to 1."""
+        xp = array_namespace(angle)
+        # The inner edges alone: angles at and beyond the outer ones fall into the first and the last panel.
+        index = xp.searchsorted(self.edges[1:-1], angle, side="right")
+        centre, scale = xp.take(self._centre, index, axis=0), xp.take(self._scale, index, axis=0)  # type: ignore[attr-defined]
+        place = ((angle - centre) * scale)[:, None]
+        rows = xp.take(coefficients, index, axis=0)
+        value = rows[:, DEGREE, :]
+        for power in range(DEGREE - 1, -1, -1):
+            value = value * place + rows[:, power, :]
+        return value
+
+    def to(self, xp: Any) -> WedgeTable:
+        """The same table in another array namespace."""
+        return WedgeTable(xp.asarray(self.edges), xp.asarray(self.coefficients), self.error)
+
+
+@functools.lru_cache(maxsize=64)
+def wedge_table(law: AxisSymmetric) -> WedgeTable:
+    """The table of a law; panels are bisected where the error is above rounding.
+
+    That is towards π/2 for a law whose density is singular on its axis, such as the angular mixture in more than two
+    dimensions: there B changes like ε log ε with ε = π/2 − θ.
+    """
+    along, across = law.half()
+    scale = np.maximum([along, math.sqrt(along * across), across, across], np.finfo(float).tiny)
+    pending = np.linspace(0.0, math.pi / 2, 17)
+    left, right = pending[:-1], pending[1:]
+    before = np.full(left.size, np.inf)
+    done: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    while left.size:
+        coefficients, error = _fit(law, left, right, scale)
+        rounding = (error <= NOISE) & (error > before / 2)
+        good = (error <= TOLERANCE) | rounding | (right - left <= NARROWEST)
+        done.append((left[good], coefficients[good], error[good]))
+        left, right, before = left[~good], right[~good], np.tile(error[~good], 2)
+        middle = (left + right) / 2
+        left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
+    starts, coefficients, error = (np.concatenate(part) for part in zip(*done, strict=True))
+    order = np.argsort(starts)
+    return WedgeTable(np.append(starts[order], math.pi / 2), coefficients[order], float(error.max()))
+
+
+def _fit(law: AxisSymmetric, left: np.ndarray, right: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients on each panel by interpolation at the Chebyshev nodes, and the error at points between them."""
+    place = np.concatenate([_NODES, _PROBES])
+    theta = (left[:, None] + right[:, None] + (right - left)[:, None] * place) / 2
+    moments = law.wedge(theta.ravel()).reshape(*theta.shape, 4)
+    values = moments / theta[:, :, None] ** _POWERS
+    coefficients = _to_monomials() @ values[:, : DEGREE + 1]
+    found = np.vander(_PROBES, DEGREE + 1, increasing=True) @ coefficients
+    probed = theta[:, DEGREE + 1 :, None] ** _POWERS
+    error = np.abs(found * probed - moments[:, DEGREE + 1 :]) / scale
+    return coefficients, np.max(error, axis=(1, 2))
+
+
+@functools.cache
+def _to_monomials() -> np.ndarray:
+    """From values at the nodes to monomial coefficients, by way of Chebyshev's, which the values determine well."""
+    chebyshev = np.polynomial.chebyshev
+    series = chebyshev.chebvander(_NODES, DEGREE).T * (2 / (DEGREE + 1))
+    series[0] /= 2
+    basis = np.zeros((DEGREE + 1, DEGREE + 1))
+    for k in range(DEGREE + 1):
+        basis[: k + 1, k] = chebyshev.cheb2poly(np.eye(DEGREE + 1)[k])[: k + 1]
+    return basis @ series

@@ -1,0 +1,26 @@
+"""Named instances that claims, tests and benchmarks share."""
+
+from theory.problems.laws import DIMENSIONS, law
+from theory.problems.starts import (
+    ball_chance,
+    ball_chance_bounds,
+    below_zero,
+    beside,
+    half_disc,
+    in_ball,
+    near_teacher,
+    teacher,
+)
+
+__all__ = [
+    "DIMENSIONS",
+    "ball_chance",
+    "ball_chance_bounds",
+    "below_zero",
+    "beside",
+    "half_disc",
+    "in_ball",
+    "law",
+    "near_teacher",
+    "teacher",
+]

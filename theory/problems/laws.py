@@ -1,0 +1,42 @@
+"""Laws of the input by name: ``gaussian``, ``sphere``, ``mixture(0.5)``, ``watson(-4)``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from theory.checks import number, refuse
+from theory.distributions import AngularMixture, AxisSymmetric, Gaussian, UniformSphere, Watson
+
+DIMENSIONS = (2, 5, 25, 100)
+
+_FAMILIES: dict[str, Callable[..., AxisSymmetric]] = {
+    "gaussian": Gaussian,
+    "sphere": UniformSphere,
+    "mixture": AngularMixture,
+    "watson": Watson,
+}
+_BARE = frozenset({"gaussian", "sphere"})
+
+
+def law(name: str, dim: int) -> AxisSymmetric:
+    """The law called ``name`` in ``dim`` dimensions, its axis the first unit vector. Its ``label`` is the name again.
+
+    Raises
+    ------
+    BadInput
+        If there is no such law.
+
+    Examples
+    --------
+    >>> law("mixture(0.5)", 5).spread
+    0.5
+    """
+    match = re.fullmatch(r"(\w+)(?:\(([-+.\w]+)\))?", str(name))
+    if match is None or match[1] not in _FAMILIES:
+        raise refuse("law", repr(name), f"one of {', '.join(_FAMILIES)}, with its parameter in parentheses")
+    wanted = 0 if match[1] in _BARE else 1
+    parameters = [] if match[2] is None else [number(f"parameter of law {name!r}", match[2])]
+    if len(parameters) != wanted:
+        raise refuse("law", repr(name), "with one parameter in parentheses" if wanted else "without a parameter")
+    return _FAMILIES[match[1]](dim, *parameters)
