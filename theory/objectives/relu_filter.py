@@ -155,7 +155,7 @@ class SampleLoss:
     teacher
         w*, p numbers, not zero, on the backend of the patches.
     weights
-        pₙ, summing to 1; 1/n if not given.
+        pₙ, none negative; scaled to sum to 1. 1/n if not given.
 
     Raises
     ------
@@ -231,7 +231,10 @@ def _weights(weights: Any, n: int, xp: Any) -> Any:
         raise checks.refuse("weights", f"an array of shape {result.shape}", f"of shape ({n},), one a sample")
     if bool(xp.any(result < 0)):
         raise checks.refuse("weights", "an array with a negative number in it", "nonnegative")
-    return result
+    total = xp.sum(result)
+    if not bool(total > 0):
+        raise checks.refuse("weights", "zero everywhere", "positive somewhere")
+    return result / total
 
 
 def _columns(w: Any, teacher: Any) -> tuple[Any, Any]:
