@@ -20,7 +20,7 @@ from scipy import integrate, stats
 import theory
 from theory.claims import verdict
 from theory.claims.claim import Cell, Evidence, Finding, Relation, Setting
-from theory.claims.du2018 import isotropy, random_start, rate, recovery, schedule
+from theory.claims.du2018 import isotropy, random_start, rate, rate_without_beta, recovery, schedule
 from theory.claims.verdict import Verdict
 from theory.descent import Admissible, Constant, Outcome, Progress, Schedule, descend, gradient
 from theory.distributions import AngularMixture, Atoms, Gaussian, UniformSphere, Watson, axial, isotropic, table, wedge
@@ -295,6 +295,7 @@ CHECKS: dict[str, Callable[[], None]] = {
 }  # fmt: skip
 CHECKS |= {
     "verdict of rate": on(rate, Cell({"law": "sphere", "dim": 5, "runs": 8, "steps": 40})),
+    "verdict of rate without beta": on(rate_without_beta, Cell({"law": "sphere", "dim": 5, "runs": 8, "steps": 40})),
     "verdict of recovery": on(
         recovery,
         Cell({"law": "gaussian", "dim": 5, "runs": 8, "steps": 2000}),
@@ -314,8 +315,9 @@ CHECKS |= {
 
 LIMITS, COMPARE, JUDGE = verdict.limits, verdict._compare, verdict.judge
 OUTCOME, END = gradient._Limits.outcome, gradient._Runs.end
-WORST, MEASURE_RATE, BOUNDS = rate._worst, rate.measure, starts.ball_chance_bounds
+WORST, MEASURE_RATE, BOUNDS = rate.worst_step, rate.measure, starts.ball_chance_bounds
 TAIL = wedge.tail_moments
+STEP = Admissible.__call__
 MOMENTS, HALF = relu_filter.PlaneLoss._moments, axial.AxisSymmetric.half
 
 
@@ -371,14 +373,19 @@ def swapped_compare(relation, predicted, low, high):
     return COMPARE(relation, predicted, high, low)
 
 
-def stalled_converges(limits, distance, stalled):
+def stalled_converges(limits, distance, otherwise):
     """_Limits.outcome that takes a run at rest for one that arrived."""
-    return Outcome.CONVERGED if stalled else OUTCOME(limits, distance, stalled)
+    return Outcome.CONVERGED if otherwise is Outcome.STALLED else OUTCOME(limits, distance, otherwise)
 
 
-def fitted(run, promised, form, *, margin=None, control=""):
-    """rate._worst with its prediction fitted to the run: nine tenths of what was measured."""
-    finding = WORST(run, promised, form, margin=margin, control=control)
+def longest_first(rule, progress):
+    """Admissible that gives far from the teacher the step that is admissible near it, and the reverse."""
+    return STEP(rule, progress._replace(distance=1 - np.minimum(progress.distance, 1.0)))
+
+
+def fitted(run, promised, *, form="", control=""):
+    """worst_step with its prediction fitted to the run: nine tenths of what was measured."""
+    finding = WORST(run, promised, form=form, control=control)
     return dataclasses.replace(finding, predicted=0.9 * finding.measured)
 
 
@@ -491,7 +498,9 @@ class Plant(NamedTuple):
 
 PLANTS: dict[str, Plant] = {
     "γ × 1.02": Plant(exact, "_smallest", scaled(exact._smallest, 1.02), ["constants"]),
-    "γ of the curve × 1.02": Plant(Curve, "gamma", scaled(Curve.gamma, 1.02), ["constants", "promised_factor"]),
+    "γ of the curve × 1.02": Plant(
+        Curve, "gamma", scaled(Curve.gamma, 1.02), ["constants", "promised_factor", "verdict of rate without beta"]
+    ),
     "L × 1.02": Plant(
         theory.smoothness, "exact_constants", changed(exact.exact_constants, L=lambda c: 1.02 * c.L), ["constants"]
     ),
@@ -524,9 +533,8 @@ PLANTS: dict[str, Plant] = {
     "schedule one step ahead": Plant(Schedule, "__call__", next_step, ["loop"]),
     "steps counted one too many": Plant(gradient._Runs, "end", one_step_more, ["loop"]),
     "stalled counted as converged": Plant(gradient._Limits, "outcome", stalled_converges, ["ends"]),
-    "η doubled": Plant(
-        Admissible, "__call__", scaled(Admissible.__call__, 2.0), ["admissible_step", "verdict of schedule"]
-    ),
+    "η doubled": Plant(Admissible, "__call__", scaled(Admissible.__call__, 2.0), ["admissible_step"]),
+    "large steps first": Plant(Admissible, "__call__", longest_first, ["admissible_step", "verdict of schedule"]),
     "η of the proof for that of the theorem": Plant(Curve, "step_at", scaled(Curve.step_at, 2.0), ["admissible_step"]),
     "a guarantee that adds up": Plant(theory.descent, "guaranteed", sum_for_product, ["guarantee"]),
     "β of the curve lost": Plant(
@@ -552,7 +560,7 @@ PLANTS: dict[str, Plant] = {
         scaled(theory.smoothness.sampled_wedge_energy, 0.5),
         ["verdict of isotropy"],
     ),
-    "a prediction fitted to the run": Plant(rate, "_worst", fitted, ["verdict of rate"]),
+    "a prediction fitted to the run": Plant(rate, "worst_step", fitted, ["verdict of rate"]),
     "a control that is the claim": Plant(rate, "measure", rate_with_itself_as_control, ["verdict of rate"]),
     "verdict in float32": Plant(verdict, "limits", float32_limits, ["rules"]),
     "confidence limits swapped": Plant(verdict, "_compare", swapped_compare, ["rules"]),

@@ -75,7 +75,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Claim:
-    """A published statement, its prediction, its measurement and its controls; ``version`` rises when one changes."""
+    """A published statement, its prediction, its measurement and its controls; ``version`` rises when one changes.
+
+    ``headline`` is the form of the findings whose slack stands for the whole claim: "" for all of them, None where a
+    slack would say nothing, as for a limit of 0.
+    """
 
     key: str
     title: str
@@ -88,3 +92,4 @@ class Claim:
     cells: Callable[[Profile], Sequence[Cell]]
     measure: Callable[[Cell, Setting], Evidence]
     version: int = 1
+    headline: str | None = ""

@@ -160,15 +160,15 @@ class _Limits:
     leaves: bool
     stationary: float
 
-    def outcome(self, distance: float, stalled: bool) -> Outcome:
-        """What became of a run that is over at this relative distance."""
+    def outcome(self, distance: float, otherwise: Outcome) -> Outcome:
+        """What became of a run that is over at this relative distance; ``otherwise``, if the distance does not say."""
         if distance <= self.tolerance:
             return Outcome.CONVERGED
         if not distance <= FAR:
             return Outcome.DIVERGED
         if self.leaves and distance > self.region:
             return Outcome.LEFT_REGION
-        return Outcome.STALLED if stalled else Outcome.STEP_LIMIT
+        return otherwise
 
 
 class _Recorder:
@@ -180,9 +180,12 @@ class _Recorder:
         self.place = {int(t): i for i, t in enumerate(iterations)}
 
     def state(self, t: int, runs: np.ndarray, objective: Any, w: Any, distance: Any) -> None:
-        """Distance, angle and loss at iteration t, where it is one to record."""
+        """Distance, angle and loss at iteration t, where it is one to record; the loss of a lost iterate is inf."""
         if t in self.place:
-            found = (distance, angle_between(w, objective.teacher), objective.value(w))
+            xp = array_namespace(w)
+            known = xp.isfinite(distance)
+            loss = objective.value(xp.where(known[None, :], w, objective.teacher[:, None]))
+            found = (distance, angle_between(w, objective.teacher), xp.where(known, loss, xp.inf))
             for column, values in zip(self.columns, found, strict=False):
                 column[self.place[t], runs] = to_numpy(values)
 
@@ -204,14 +207,14 @@ class _Runs:
         self.taken = np.zeros(count, dtype=np.int64)
         self.final = np.full(count, np.nan)
 
-    def end(self, t: int, over: Any, stalled: Any, limits: _Limits, distance: Any, *others: Any) -> Any:
+    def end(self, t: int, over: Any, otherwise: Outcome, limits: _Limits, distance: Any, *others: Any) -> Any:
         """Write down the fate of the runs that are over; the distance and the other arrays of those that go on."""
-        ended, stuck, place = to_numpy(over), to_numpy(stalled), to_numpy(distance)
+        ended, place = to_numpy(over), to_numpy(distance)
         self.last[:, self.index[ended]] = to_numpy(self.w)[:, ended]
         self.taken[self.index[ended]] = t
         self.final[self.index[ended]] = place[ended]
         for column in np.flatnonzero(ended):
-            self.outcome[self.index[column]] = limits.outcome(float(place[column]), bool(stuck[column]))
+            self.outcome[self.index[column]] = limits.outcome(float(place[column]), otherwise)
         self.index = self.index[~ended]
         xp = array_namespace(self.w)
         kept = xp.asarray(np.flatnonzero(~ended))
@@ -227,12 +230,16 @@ def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder
     for t in range(limits.steps + 1):
         distance = _norm(runs.w - teacher, xp) / norm
         recorder.state(t, runs.index, objective, runs.w, distance)
+        # NaN compares false: ~(d ≤ region) catches it as well, before a gradient is asked for there.
+        over = (distance <= limits.tolerance) | ~(distance <= limits.region) | (t == limits.steps)
+        if bool(xp.any(over)):
+            (distance,) = runs.end(t, over, Outcome.STEP_LIMIT, limits, distance)
+            if runs.index.size == 0:
+                return
         gradient = objective.gradient(runs.w)
         stalled = _norm(gradient, xp) <= still
-        # NaN compares false: ~(d ≤ region) catches it as well.
-        over = (distance <= limits.tolerance) | ~(distance <= limits.region) | stalled | (t == limits.steps)
-        if bool(xp.any(over)):
-            distance, gradient = runs.end(t, over, stalled, limits, distance, gradient)
+        if bool(xp.any(stalled)):
+            distance, gradient = runs.end(t, stalled, Outcome.STALLED, limits, distance, gradient)
             if runs.index.size == 0:
                 return
         eta = rule(Progress(t, distance, runs.index))

@@ -12,7 +12,7 @@ from theory.descent.gradient import Descent, spaced
 
 def guaranteed(run: Descent, contraction: Float[np.ndarray, "points runs"]) -> Float[np.ndarray, "points runs"]:
     """The relative distance that a contraction promised at every step guarantees: d₀ √Π (1 − c_s), s < t."""
-    factors = np.sqrt(np.cumprod(1 - contraction[:-1], axis=0))
+    factors = np.sqrt(np.cumprod(np.maximum(1 - contraction[:-1], 0.0), axis=0))
     return run.distance[:1] * np.concatenate([np.ones_like(factors[:1]), factors])
 
 

@@ -244,6 +244,8 @@ def _columns(w: Any, teacher: Any) -> tuple[Any, Any]:
     if not hasattr(w, "ndim") or w.ndim not in (1, 2) or w.shape[0] != p:
         shape = f"an array of shape {w.shape}" if hasattr(w, "shape") else type(w).__name__
         raise checks.refuse("w", shape, f"of shape ({p},) or ({p}, runs), as the teacher's is ({p},)")
+    if not bool(xp.all(xp.isfinite(w))):
+        raise checks.refuse("w", "an array with NaN or infinity in it", "finite everywhere")
     return xp.reshape(w, (p, -1)), xp
 
 

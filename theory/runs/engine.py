@@ -75,6 +75,8 @@ def run(
     if profile not in PROFILES:
         raise refuse("profile", repr(profile), " or ".join(PROFILES))
     seed = integer("seed", seed, least=0)
+    if seed >= 2**63:
+        raise refuse("seed", seed, "below 2^63, the largest number a column of the store holds")
     jobs = available() if jobs is None else integer("jobs", jobs, least=1)
     namespace(backend)
     if jobs > 1:

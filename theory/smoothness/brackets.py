@@ -26,6 +26,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ GAP = 1e-3
 """Relative width at which a bracket counts as closed."""
 
 EPS = float(np.finfo(float).eps)
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Brackets:
 
     @property
     def step(self) -> float:
-        """A step that Theorem 2.2 certainly admits for this sample: γ/(2(L+4β)²) from the safe ends."""
+        """A step that Theorem 2.2 certainly admits for this sample: γ/(2(L+4β)²) from the safe ends.
+
+        It is 0, and no step at all, where the brackets cannot tell γ from 0: raise the budget, or the sample.
+        """
         return self.gamma.lower / (2 * (self.L.upper + 4 * self.beta.upper) ** 2)
 
 
@@ -142,13 +147,12 @@ class _Sample:
         w_star = np.asarray(checks.nonzero("teacher", teacher, np), dtype=np.float64)
         if w_star.shape != (p,):
             raise checks.refuse("teacher", f"an array of shape {w_star.shape}", f"of shape ({p},), as the points say")
-        # The sign of w*·z decides a region, so it is taken from the product itself, not from the rotated frame.
         direction = w_star / np.linalg.norm(w_star)
         rotated = reflect(z, direction)
         rest = rotated[:, 1:]
         # p products and sums of a rotated point, each rounded: |error of a dot product| ≤ p ε ‖z‖, thrice over.
         doubt = 4 * p * EPS * np.linalg.norm(z, axis=1)
-        return cls(z @ direction, rest, np.linalg.norm(rest, axis=1), doubt, law.weights)
+        return cls(_heights(z, w_star, doubt), rest, np.linalg.norm(rest, axis=1), doubt, law.weights)
 
     def where(self, chosen: np.ndarray) -> _Sample:
         return _Sample(*(part[chosen] for part in (self.first, self.rest, self.reach, self.doubt, self.weights)))
@@ -173,6 +177,23 @@ class _Sample:
         farthest, nearest = (np.arccos(np.clip(cosine + s, -1, 1)) for s in (-slack, slack))
         least = self.reach * np.cos(np.minimum(math.pi, farthest + cap.radius))
         return least, self.reach * np.cos(np.maximum(0.0, nearest - cap.radius))
+
+
+def _heights(z: np.ndarray, w_star: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """w*·z/‖w*‖ of every point, its sign exact: it decides a region, and β divides by an angle as small as it is.
+
+    Where the rounded product does not exceed its own rounding, it is computed anew in rational numbers.
+    """
+    norm = float(np.linalg.norm(w_star))
+    heights = z @ (w_star / norm)
+    exact = [Fraction(entry) for entry in w_star.tolist()]
+    for i in np.flatnonzero(np.abs(heights) <= doubt):
+        total = sum((Fraction(entry) * other for entry, other in zip(z[i].tolist(), exact, strict=True)), Fraction())
+        if total != 0:  # and too small for a float, it is not to lose its sign
+            heights[i] = math.copysign(max(abs(float(total)) / norm, TINY), total)
+        else:
+            heights[i] = 0.0
+    return heights
 
 
 def _smallest(matrix: np.ndarray) -> float:

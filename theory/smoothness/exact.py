@@ -159,7 +159,10 @@ class Curve:
         return _smallest(*self.half, *wedge_table(self.law)(angle), self.law.dim)
 
     def beta(self, angle: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
-        """β(φ) at each angle in [0, π/2], taken at the next larger tabulated one: never less than the true β."""
+        """β(φ) at each angle in [0, π/2], taken at the next larger tabulated one.
+
+        That is never less than the true β, up to the table's own rounding: 64 ε L.
+        """
         return self._beta[self._above(angle)]
 
     def at(self, angle: float) -> tuple[float, float]:
@@ -167,9 +170,9 @@ class Curve:
         return float(self.gamma(np.array([angle]))[0]), float(self.beta(np.array([angle]))[0])
 
     def along(self, distance: Float[np.ndarray, "*shape"]) -> tuple[Any, Any]:
-        """γ(φ) and L + 4β(φ) at φ = arcsin of relative distances below 1; NaN stays NaN."""
-        phi = np.arcsin(np.clip(distance, 0.0, 1.0))
-        known = ~np.isnan(phi)
+        """γ(φ) and L + 4β(φ) at φ = arcsin of relative distances; NaN from distance 1 on, where nothing is promised."""
+        known = np.asarray(distance) < 1
+        phi = np.arcsin(np.where(known, distance, 0.0))
         gamma, lipschitz = np.full_like(phi, np.nan), np.full_like(phi, np.nan)
         gamma[known] = self.gamma(phi[known])
         lipschitz[known] = self.L + 4 * self.beta(phi[known])

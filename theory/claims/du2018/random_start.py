@@ -73,4 +73,5 @@ CLAIM = Claim(
     controls={HALF: "½ instead of the bound, at α = 1/√(2πp)"},
     cells=cells,
     measure=measure,
+    headline="paper",
 )
