@@ -23,7 +23,7 @@ def closed_form(theta):
 
 
 @pytest.mark.parametrize("theta", ANGLES)
-@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("dim", [2, 3, 5, 25, 100])
 @pytest.mark.parametrize(("family", "power"), LAWS)
 class TestRegionMoments:
     def moments(self, family, dim, power, theta):

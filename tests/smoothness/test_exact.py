@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from theory.checks import BadInput
 from theory.distributions import AngularMixture, Atoms, Gaussian, UniformSphere, Watson
-from theory.smoothness import Constants, Curve, largest_half, least_eigenvalue, smoothness, wedge_energy
+from theory.smoothness import (
+    Constants,
+    Curve,
+    largest_half,
+    least_eigenvalue,
+    sampled,
+    sampled_wedge_energy,
+    smoothness,
+    wedge_energy,
+)
 from theory.smoothness.exact import limit
 
 DIMS = [2, 3, 5, 25, 100, 1000]
@@ -345,6 +354,16 @@ class TestWedgeEnergy:
             energy = wedge_energy(points, theta)
             expected = (theta + math.sin(theta)) / (2 * math.pi)
             assert abs(energy.mean() - expected) <= 5 * energy.std() / math.sqrt(energy.size)
+
+    @pytest.mark.parametrize("n", [1, 7, 8, 9, 30])
+    def test_in_blocks(self, monkeypatch, n):
+        """Blocks of 8 points drawn one after the other: every point counts once."""
+        monkeypatch.setattr(sampled, "BLOCK", 8)
+        found = sampled_wedge_energy(Gaussian(3), n, 1.3, rng=np.random.default_rng(5))
+        rng = np.random.default_rng(5)
+        blocks = [Gaussian(3).sample(min(8, n - start), rng=rng) for start in range(0, n, 8)]
+        np.testing.assert_array_equal(found, wedge_energy(np.concatenate(blocks), 1.3))
+        assert found.shape == (n,)
 
     def test_one_point_after_the_other(self):
         theta, bisector = 0.8, np.array([math.cos(math.pi / 2 + 0.4), math.sin(math.pi / 2 + 0.4)])

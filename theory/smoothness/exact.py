@@ -161,7 +161,7 @@ class Curve:
     def beta(self, angle: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         """β(φ) at each angle in [0, π/2], taken at the next larger tabulated one.
 
-        That is never less than the true β, up to the table's own rounding: 64 ε L.
+        That is never less than the true β, but for the table's own error: at most 1e-11 L/φ.
         """
         return self._beta[self._above(angle)]
 
