@@ -9,21 +9,29 @@ import math
 import operator
 from typing import Any
 
+LONGEST = 200
+"""Characters of a refused value that a message shows."""
+
 
 class BadInput(ValueError):
     """A mistake of the caller's. Its message is one line, ready to be shown."""
 
 
 def refuse(argument: str, value: object, required: str) -> BadInput:
-    """The error to raise: ``argument is value; it must be required``."""
-    return BadInput(f"{argument} is {value}; it must be {required}")
+    """The error to raise: ``argument is value; it must be required``, on one line and no longer than is read."""
+    return BadInput(f"{argument} is {_brief(value)}; it must be {required}")
+
+
+def _brief(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def number(argument: str, value: Any) -> float:
     """A finite or infinite real number, never NaN, as a float."""
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise refuse(argument, repr(value), "a real number") from None
     if math.isnan(result):
         raise refuse(argument, "NaN", "a real number")
@@ -69,6 +77,8 @@ def array(argument: str, value: Any, xp: Any, *, ndim: tuple[int, ...]) -> Any:
     """A floating-point array of one of the numbers of dimensions ``ndim``, without NaN or infinity."""
     try:
         result = xp.asarray(value)
+        if xp.isdtype(result.dtype, "complex floating"):
+            raise TypeError
         if not xp.isdtype(result.dtype, "real floating"):
             result = xp.astype(result, xp.float64)
     except (TypeError, ValueError):
@@ -82,10 +92,13 @@ def array(argument: str, value: Any, xp: Any, *, ndim: tuple[int, ...]) -> Any:
 
 
 def nonzero(argument: str, value: Any, xp: Any) -> Any:
-    """A vector, finite and not zero."""
+    """A vector, finite and not zero, whose norm is a floating-point number."""
     result = array(argument, value, xp, ndim=(1,))
     if not bool(xp.any(result != 0)):
         raise refuse(argument, "the zero vector", "different from zero")
+    largest = float(xp.max(xp.abs(result)))
+    if not 1e-100 < largest < 1e100:
+        raise refuse(argument, f"a vector whose largest entry is {largest:.3g}", "between 1e-100 and 1e100 in size")
     return result
 
 
@@ -106,7 +119,7 @@ def along(law: Any, teacher: Any) -> Any:
     # The axis was normalised and projected on: a few roundings of each of the p coordinates.
     if not law.isotropic and np.linalg.norm(across) > 8 * law.dim * np.finfo(float).eps * np.linalg.norm(vector):
         raise BadInput(
-            f"teacher is {vector.tolist()}, not along the axis {law.direction.tolist()} of {law.label}; it must be, "
-            "or use theory.objectives.relu_filter.SampleLoss(law.sample(n, rng=rng), teacher)"
+            f"teacher is {_brief(vector.tolist())}, not along the axis {_brief(law.direction.tolist())} of "
+            f"{law.label}; it must be, or use theory.objectives.relu_filter.SampleLoss(law.sample(n, rng=rng), teacher)"
         )
     return vector

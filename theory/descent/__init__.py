@@ -3,18 +3,21 @@
 from theory.descent.gradient import Descent, descend
 from theory.descent.outcome import Outcome
 from theory.descent.records import guaranteed, least, tidy
-from theory.descent.steps import Admissible, Constant, Progress, Scaled, Schedule, StepRule
+from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
+from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
     "Admissible",
     "Constant",
     "Descent",
     "Outcome",
+    "Prescribed",
     "Progress",
     "Scaled",
     "Schedule",
     "StepRule",
     "descend",
+    "descend_stochastically",
     "guaranteed",
     "least",
     "tidy",

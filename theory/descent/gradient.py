@@ -99,7 +99,7 @@ def descend(
     region
         Radius, relative to ‖w*‖, of the region around w* that a run must not leave; none if not given.
     stationary
-        A run has stalled when ‖∇ℓ(w)‖ ≤ stationary · (‖∇ℓ(w₀)‖ + ‖∇ℓ(0)‖).
+        A run has stalled when ‖∇ℓ(w)‖ ≤ stationary · ‖∇ℓ(0)‖.
 
     Raises
     ------
@@ -117,13 +117,7 @@ def descend(
     >>> run.outcome[0].name
     'CONVERGED'
     """
-    xp = shared_namespace("start", start, objective.teacher)
-    w = checks.array("start", start, xp, ndim=(1, 2))
-    if w.shape[0] != objective.teacher.shape[0]:
-        required = f"of shape ({objective.teacher.shape[0]},) or ({objective.teacher.shape[0]}, runs)"
-        raise checks.refuse("start", f"an array of shape {w.shape}", required)
-    w = xp.reshape(w, (w.shape[0], -1))
-    checks.integer("number of runs", w.shape[1], least=1)
+    w = _columns(start, objective.teacher)
     lift = None
     if hasattr(objective, "plane"):
         with np.errstate(**QUIET):
@@ -133,7 +127,7 @@ def descend(
         tolerance=checks.positive("tolerance", tolerance) if tolerance else 0.0,
         region=FAR if region is None else checks.positive("region", region),
         leaves=region is not None,
-        stationary=checks.finite("stationary", stationary),
+        stationary=checks.positive("stationary", stationary) if stationary else 0.0,
     )
     _check_step(step, w.shape[1])
     recorder = _Recorder(_iterations(record, limits.steps), w.shape[1])
@@ -143,7 +137,9 @@ def descend(
         return _descent(runs, recorder, lift)
 
 
-def _check_step(rule: StepRule, runs: int) -> None:
+def _check_step(rule: Any, runs: int) -> None:
+    if not callable(rule):
+        raise checks.refuse("step", repr(rule), "a step rule, such as Constant(0.5)")
     while isinstance(rule, Scaled):
         rule = rule.rule
     if isinstance(rule, Constant) and isinstance(rule.eta, tuple) and len(rule.eta) != runs:
@@ -221,9 +217,7 @@ def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder
     xp = array_namespace(runs.w)
     teacher = objective.teacher[:, None]
     norm = float(_norm(teacher, xp)[0])
-    still = limits.stationary * (
-        _norm(objective.gradient(runs.w), xp) + _norm(objective.gradient(xp.zeros_like(teacher)), xp)
-    )
+    still = limits.stationary * float(_norm(objective.gradient(xp.zeros_like(teacher)), xp)[0])
     for t in range(limits.steps + 1):
         distance = _norm(runs.w - teacher, xp) / norm
         recorder.state(t, runs.index, objective, runs.w, distance)
@@ -232,12 +226,24 @@ def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder
         # NaN compares false: ~(d ≤ region) catches it as well.
         over = (distance <= limits.tolerance) | ~(distance <= limits.region) | stalled | (t == limits.steps)
         if bool(xp.any(over)):
-            distance, gradient, still = runs.end(t, over, stalled, limits, distance, gradient, still)
+            distance, gradient = runs.end(t, over, stalled, limits, distance, gradient)
             if runs.index.size == 0:
                 return
         eta = rule(Progress(t, distance, runs.index))
         recorder.step(t, runs.index, eta)
         runs.w = runs.w - eta * gradient
+
+
+def _columns(start: Any, teacher: Any) -> Any:
+    """w₀ as the columns of a matrix, after making sure that there are some, and that they are like the teacher."""
+    xp = shared_namespace("start", start, teacher)
+    w = checks.array("start", start, xp, ndim=(1, 2))
+    if w.shape[0] != teacher.shape[0]:
+        required = f"of shape ({teacher.shape[0]},) or ({teacher.shape[0]}, runs)"
+        raise checks.refuse("start", f"an array of shape {w.shape}", required)
+    w = xp.reshape(w, (w.shape[0], -1))
+    checks.integer("number of runs", w.shape[1], least=1)
+    return w
 
 
 def _norm(vectors: Any, xp: Any) -> Any:

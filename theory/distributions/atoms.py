@@ -35,7 +35,7 @@ class Atoms:
     weights: Float[np.ndarray, " n"]
 
     def __init__(self, points: Any, weights: Any = None) -> None:
-        points = checks.array("points", points, np, ndim=(2,))
+        points = np.asarray(checks.array("points", points, np, ndim=(2,)), dtype=np.float64)
         checks.integer("dim", points.shape[1], least=2)
         n = checks.integer("number of points", points.shape[0], least=1)
         weights = np.ones(n) if weights is None else checks.array("weights", weights, np, ndim=(1,))
@@ -44,6 +44,7 @@ class Atoms:
         if np.any(weights < 0) or not np.any(weights > 0):
             raise checks.refuse("weights", weights.tolist(), "nonnegative, and not all zero")
         object.__setattr__(self, "points", points)
+        weights = np.asarray(weights, dtype=np.float64)
         object.__setattr__(self, "weights", weights / weights.sum())
 
     @property

@@ -143,6 +143,11 @@ class AxisSymmetric(ABC):
         return matrix
 
 
+def short(number: float) -> str:
+    """A number as the shortest text that reads back as the same number: 1, 0.1, inf."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def reflect(points: Float[np.ndarray, "n p"], direction: Float[np.ndarray, " p"]) -> Float[np.ndarray, "n p"]:
     """The Householder reflection that takes the first unit vector to ``direction``."""
     normal = np.eye(1, direction.size)[0] - direction

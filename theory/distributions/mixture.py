@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy import special
 
 from theory import checks
-from theory.distributions.axial import AxisSymmetric, join
+from theory.distributions.axial import AxisSymmetric, join, short
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AngularMixture(AxisSymmetric):
 
     @property
     def label(self) -> str:
-        return f"mixture({self.spread:g})"
+        return f"mixture({short(self.spread)})"
 
     @property
     def _reach(self) -> float:
@@ -60,15 +60,17 @@ class AngularMixture(AxisSymmetric):
         """F(δ) = exp(−(π/2 − δ)²/2σ²) / (√(2π) σ erf(π/(2√2 σ))): half a folded normal."""
         if math.isinf(self.spread):
             return np.full_like(elevation, -math.log(math.pi))
-        # √(2π) σ erf(reach) = π erf(reach) / (√π/2 · 4 · reach / 2): it tends to π as σ → ∞.
+        # √(2π) σ erf(reach) = π erf(reach) / (2 reach / √π): it tends to π as σ → ∞.
         log_norm = math.log(math.sqrt(2 * math.pi) * self.spread) + math.log(math.erf(self._reach))
         return -0.5 * ((math.pi / 2 - elevation) / self.spread) ** 2 - log_norm
 
     @property
     def elevations(self) -> Float[np.ndarray, " edges"]:
-        # log F changes by up to (π/2σ)² over [0, π/2]: at most 20 a panel, which its nodes resolve to rounding.
-        panels = max(12, math.ceil((math.pi / 2 / self.spread) ** 2 / 20))
-        return np.linspace(0.0, math.pi / 2, panels + 1)
+        # log F changes by at most (a/σ)² where the angle is below a: at most 20 a panel, which its nodes resolve to
+        # rounding. Beyond a = 40 σ, F is less than exp(−800) of its maximum, and one panel is enough for nothing.
+        widest = min(math.pi / 2, 40 * self.spread)
+        panels = max(12, math.ceil((widest / self.spread) ** 2 / 20))
+        return np.unique(np.append(0.0, np.linspace(math.pi / 2 - widest, math.pi / 2, panels + 1)))
 
     def _draw(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n p"]:
         uniform, side = rng.random(n), rng.integers(0, 2, n) * 2.0 - 1

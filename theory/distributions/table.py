@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ NARROWEST = 2.0**-44
 """Panels are not bisected below this width: B is continuous, so the error there is at most its change over a panel."""
 
 _NODES = np.cos(np.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
-_PROBES = np.array([-0.98, 0.1, 0.99])
+_PROBES = np.array([-0.999, 0.1, 0.999])  # near the largest of the nodes' polynomial, which is largest at the ends
 _POWERS = np.array([3, 2, 1, 1])
 
 
@@ -32,8 +32,8 @@ _POWERS = np.array([3, 2, 1, 1])
 class WedgeTable:
     """B11/θ³, B12/θ², B22/θ and B⊥/θ on [0, π/2], a polynomial of degree 7 in the place within each panel.
 
-    Dividing by the leading power of θ keeps the relative accuracy of the moments as θ → 0, where a converging descent
-    spends its time. ``error`` is the worst seen between the nodes, relative to ½E[zzᵀ].
+    Dividing by the leading power of θ makes the error fall with that power as θ → 0, where a converging descent spends
+    its time. ``error`` is the worst seen at points between the nodes, relative to ½E[zzᵀ].
     """
 
     edges: Float[Any, " panels+1"]
@@ -77,13 +77,18 @@ class WedgeTable:
         return WedgeTable(xp.asarray(self.edges), xp.asarray(self.coefficients), self.error)
 
 
-@functools.lru_cache(maxsize=64)
 def wedge_table(law: AxisSymmetric) -> WedgeTable:
     """The table of a law; panels are bisected where the error is above rounding.
 
     That is towards π/2 for a law whose density is singular on its axis, such as the angular mixture in more than two
-    dimensions: there B changes like ε log ε with ε = π/2 − θ.
+    dimensions: there B changes like ε log ε with ε = π/2 − θ. Tables are kept: a law and the same law about another
+    axis share one.
     """
+    return _wedge_table(replace(law, axis=None))
+
+
+@functools.lru_cache(maxsize=64)
+def _wedge_table(law: AxisSymmetric) -> WedgeTable:
     along, across = law.half()
     scale = np.maximum([along, math.sqrt(along * across), across, across], np.finfo(float).tiny)
     pending = np.linspace(0.0, math.pi / 2, 17)

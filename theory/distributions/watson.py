@@ -11,8 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import checks
-from theory.distributions.axial import AxisSymmetric
+from theory.distributions.axial import AxisSymmetric, short
 from theory.distributions.wedge import integrate
+
+LARGEST = 1e6
+"""Beyond this, in size, the rounding of the exponent κ sin²δ alone would exceed 1e-10."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Watson(AxisSymmetric):
     dim
         p, at least 2.
     concentration
-        κ, any real number.
+        κ, between −10⁶ and 10⁶.
     axis
         The direction of w*; the first unit vector if not given.
     """
@@ -37,12 +40,15 @@ class Watson(AxisSymmetric):
     def __init__(self, dim: int, concentration: float, axis: Any = None) -> None:
         object.__setattr__(self, "dim", dim)
         object.__setattr__(self, "axis", axis)
-        object.__setattr__(self, "concentration", checks.finite("concentration", concentration))
+        kappa = checks.finite("concentration", concentration)
+        if abs(kappa) > LARGEST:
+            raise checks.refuse("concentration", kappa, f"between {-LARGEST:g} and {LARGEST:g}")
+        object.__setattr__(self, "concentration", kappa)
         self.__post_init__()
 
     @property
     def label(self) -> str:
-        return f"watson({self.concentration:g})"
+        return f"watson({short(self.concentration)})"
 
     def _exponent(self, elevation: np.ndarray) -> np.ndarray:
         """κ sin²δ + (p−2) log cos δ less its maximum."""
@@ -73,11 +79,13 @@ class Watson(AxisSymmetric):
         # 20 within one, which its nodes resolve to rounding.
         width = 1 / math.sqrt(2 * abs(self.concentration) + self.dim)
         widest = min(0.2, 20 / (2 * abs(self.concentration) + 1))
-        steps = np.minimum(max(width, widest), width * 2.0 ** np.arange(math.ceil(math.pi / min(width, widest))))
+        doublings = np.minimum(np.arange(math.ceil(math.pi / width)), 60)
+        steps = np.minimum(max(width, widest), width * 2.0**doublings)
         away = np.concatenate([[0.0], np.cumsum(steps)])
         edges = np.concatenate([self._peak[0] - away[:0:-1], self._peak[0] + away])
         inner = edges[(edges > width / 2) & (edges < math.pi / 2 - width / 2)]
-        return np.concatenate([[0.0], inner, [math.pi / 2]])
+        # Where the density is less than exp(−800) of its maximum, one panel is enough for nothing.
+        return np.concatenate([[0.0], inner[self._exponent(inner) > -800], [math.pi / 2]])
 
     def _draw(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n p"]:
         drawn = np.empty((0, self.dim))

@@ -57,7 +57,8 @@ def tail_moments(dim: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
         half = np.full_like(x, 0.5)
         return half, half, half, np.zeros_like(x)
     log_k = special.gammaln((dim - 1) / 2) - special.gammaln((dim - 2) / 2) - 0.5 * np.log(np.pi)
-    q0 = 0.5 * _upper_tail((dim - 2) / 2, x, y)
+    # SciPy's betaincc(½, ½, x²) is wrong in the tenth digit near x = 1e-10; it is an arccosine, in u a line.
+    q0 = 0.5 - u / np.pi if dim == 3 else 0.5 * _upper_tail((dim - 2) / 2, x, y)
     q1 = np.exp(log_k + (dim - 2) / 2 * np.log(y)) / (dim - 2)
     return q0, q1, (q0 + (dim - 2) * x * q1) / (dim - 1), (q0 - x * q1) / (dim - 1)
 
@@ -75,10 +76,12 @@ def wedge_moments(dim: int, angle: Vector, log_density: LogDensity, elevations: 
     """B11, B12, B22, B⊥ for r = 1 at each angle θ in (0, π/2]; every entry to a small multiple of its own rounding.
 
     ``elevations`` are the edges of panels on [0, π/2] that resolve F. For many angles the nodes in u are shared, so
-    that the incomplete beta function, which costs most, is evaluated once for all of them.
+    that the incomplete beta function, which costs most, is evaluated once for all of them; unless F is so narrow that
+    nodes fine enough everywhere would be more.
     """
     slope = np.tan(angle)[:, None]
-    edges = _edges(dim, slope, elevations) if angle.size <= 8 else _shared_edges(dim, slope, elevations)
+    own = angle.size <= 8 or angle.size * elevations.size < _parts(elevations)
+    edges = _edges(dim, slope, elevations) if own else _shared_edges(dim, slope, elevations)
     u, weights = _composite(edges)
     x = np.sin(u)
     q0, q1, q2, q_rest = (weights * np.cos(u) * q for q in tail_moments(dim, u))
@@ -94,17 +97,25 @@ def wedge_moments(dim: int, angle: Vector, log_density: LogDensity, elevations: 
 def _edges(dim: int, slope: Float[np.ndarray, "m 1"], elevations: Vector) -> Float[np.ndarray, "m panels"]:
     """Sorted panel edges in u: those of F mapped by tan δ = tan θ sin u, and the octaves; surplus ones coincide."""
     inner = elevations[(elevations > 0) & (elevations < np.pi / 2)]
-    law = np.arcsin(np.minimum(1.0, np.tan(inner) / slope))
+    law = np.arcsin(np.minimum(np.tan(inner), slope) / slope)
     octaves = _octaves(dim, slope)
     return np.sort(np.concatenate([np.broadcast_to(octaves, (slope.size, octaves.size)), law], axis=1), axis=1)
 
 
 def _shared_edges(dim: int, slope: Float[np.ndarray, "m 1"], elevations: Vector) -> Float[np.ndarray, "1 panels"]:
-    """Panel edges in u fine enough for every angle: within an octave of u, δ moves by at most arctan 2 − π/4 < 0.34."""
-    parts = 1 + int(np.ceil(0.34 / np.min(np.diff(elevations))))
+    """Panel edges in u fine enough for every angle: within an octave of u, δ moves by less than 0.34.
+
+    That is arctan √2 − arctan ½√2, the most that doubling its argument adds to an arctangent.
+    """
+    parts = _parts(elevations)
     octaves = _octaves(dim, slope)
     split = octaves[:-1, None] + np.diff(octaves)[:, None] * np.arange(parts) / parts
     return np.append(split.ravel(), octaves[-1])[None, :]
+
+
+def _parts(elevations: Vector) -> int:
+    """Panels an octave of u for panels in δ to be nowhere wider than the narrowest of ``elevations``."""
+    return 1 + int(np.ceil(0.34 / np.min(np.diff(elevations))))
 
 
 def _octaves(dim: int, slope: Float[np.ndarray, "m 1"]) -> Vector:

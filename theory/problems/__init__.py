@@ -1,5 +1,6 @@
 """Named instances that claims, tests and benchmarks share."""
 
+from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, law
 from theory.problems.starts import (
     ball_chance,
@@ -18,9 +19,12 @@ __all__ = [
     "ball_chance_bounds",
     "below_zero",
     "beside",
+    "digits",
     "half_disc",
     "in_ball",
     "law",
+    "load",
     "near_teacher",
+    "read_idx",
     "teacher",
 ]
