@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from theory.smoothness import smoothness
 DIM = 25
 ANGLES = (0.3, 0.8, 1.2, 1.5)
 
-GAMMA = {
+GAMMA: dict[str, Callable[[float], float]] = {
     "gaussian": reference.gaussian_gamma,
     "sphere": lambda angle: reference.gaussian_gamma(angle) / DIM,
     "mixture(0.1)": lambda angle: reference.axial_gamma(reference.mixture_density(0.1), DIM, angle),

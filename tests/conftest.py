@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -73,3 +74,12 @@ def command(environment, tmp_path):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def twin():
+    """The wedge moments by another formula, from none of the package's quadrature."""
+    spec = importlib.util.spec_from_file_location("wedge_twin", TESTS / "distributions" / "wedge_twin.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

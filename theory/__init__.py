@@ -3,7 +3,7 @@
 >>> import theory
 >>> law = theory.distributions.Gaussian(dim=5)
 >>> round(theory.smoothness.smoothness(law, angle=1.2).ratio, 4)
-3.1131
+3.1119
 
 Submodules are imported on first use, so that ``import theory`` (and ``theory --help``) stays fast.
 """

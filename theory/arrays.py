@@ -68,8 +68,9 @@ def to_numpy(array: Any) -> Any:
 
 
 def largest(array: Any) -> float:
-    """The largest entry that is a number, in float64."""
-    return float(np.nanmax(to_numpy(array)))
+    """The largest entry that is a number, in float64; NaN if there is none."""
+    values = to_numpy(array)
+    return float(np.max(values[~np.isnan(values)], initial=-np.inf)) if count(values) else float("nan")
 
 
 def count(array: Any) -> int:

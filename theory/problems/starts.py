@@ -17,8 +17,10 @@ def teacher(dim: int) -> Float[np.ndarray, " p"]:
     return np.eye(1, dim)[0]
 
 
-def half_disc(n: int, dim: int, *, rng: np.random.Generator, radius: float = 1.0) -> Float[np.ndarray, "p n"]:
-    """n starts that cover ‖w₀ − w*‖ < radius in the plane of w* and one random direction, evenly by area.
+def half_disc(
+    n: int, dim: int, *, rng: np.random.Generator, radius: float = 1.0, inner: float = 0.0
+) -> Float[np.ndarray, "p n"]:
+    """n starts that cover inner < ‖w₀ − w*‖ < radius in the plane of w* and one random direction, evenly by area.
 
     For a law symmetric about w* these are all starts there are: only the distance and the angle count. The points are
     scrambled Sobol', so that a hundred of them leave no gap.
@@ -26,7 +28,7 @@ def half_disc(n: int, dim: int, *, rng: np.random.Generator, radius: float = 1.0
     from scipy.stats import qmc
 
     unit = qmc.Sobol(2, rng=rng).random_base2(math.ceil(math.log2(max(2, n))))[:n]
-    r, psi = radius * np.sqrt(unit[:, 0]), math.pi * unit[:, 1]
+    r, psi = np.sqrt(inner**2 + (radius**2 - inner**2) * unit[:, 0]), math.pi * unit[:, 1]
     across = rng.standard_normal(dim - 1)
     across /= np.linalg.norm(across)
     return np.vstack([1 + r * np.cos(psi), across[:, None] * (r * np.sin(psi))])

@@ -15,9 +15,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 # Okabe & Ito's palette (https://jfly.uni-koeln.de/color/), which every kind of colour vision tells apart, dark and
-# light hues alternating so that neighbours differ in grey too; the yellow, too pale on white, is left out.
-COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#56B4E9", "#009E73", "#000000", "#CC79A7")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# light hues alternating so that neighbours differ in grey too; a grey and a dark brown stand in for its pale yellow.
+COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#56B4E9", "#009E73", "#000000", "#CC79A7", "#7F7F7F", "#661100")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
 
 GUIDE = "#595959"
 """Grey of reference lines: contrast 7 to 1 on white."""

@@ -32,6 +32,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import checks
+from theory.distributions.atoms import Atoms
 from theory.distributions.axial import reflect
 
 BUDGET = 3000
@@ -90,7 +91,7 @@ def bracket_constants(
     Parameters
     ----------
     points, weights
-        The sample, and the probability of each point (1/n if not given).
+        The sample, and the probability of each point up to a common factor (1/n if not given).
     angle
         φ in (0, π/2).
     teacher
@@ -115,7 +116,7 @@ def bracket_constants(
     return Brackets(
         angle=phi,
         gamma=_gamma(sample, phi, cells),
-        L=_widen(_largest(top), _largest(top), sample),
+        L=_widen(_largest(top), _largest(top), sample, sample.trace),
         beta=_beta(sample, phi, cells, least),
         least_angle=least,
     )
@@ -136,19 +137,18 @@ class _Sample:
 
     @classmethod
     def of(cls, points: Any, teacher: Any, weights: Any) -> _Sample:
-        z = checks.array("points", points, np, ndim=(2,))
-        w_star = checks.nonzero("teacher", teacher, np)
-        n, p = checks.integer("number of points", z.shape[0], least=1), checks.integer("dim", z.shape[1], least=2)
+        law = Atoms(points, weights)
+        z, p = law.points, law.dim
+        w_star = np.asarray(checks.nonzero("teacher", teacher, np), dtype=np.float64)
         if w_star.shape != (p,):
             raise checks.refuse("teacher", f"an array of shape {w_star.shape}", f"of shape ({p},), as the points say")
-        share = np.full(n, 1 / n) if weights is None else checks.array("weights", weights, np, ndim=(1,))
         # The sign of w*·z decides a region, so it is taken from the product itself, not from the rotated frame.
         direction = w_star / np.linalg.norm(w_star)
         rotated = reflect(z, direction)
         rest = rotated[:, 1:]
         # p products and sums of a rotated point, each rounded: |error of a dot product| ≤ p ε ‖z‖, thrice over.
         doubt = 4 * p * EPS * np.linalg.norm(z, axis=1)
-        return cls(z @ direction, rest, np.linalg.norm(rest, axis=1), doubt, share)
+        return cls(z @ direction, rest, np.linalg.norm(rest, axis=1), doubt, law.weights)
 
     def where(self, chosen: np.ndarray) -> _Sample:
         return _Sample(*(part[chosen] for part in (self.first, self.rest, self.reach, self.doubt, self.weights)))
@@ -159,15 +159,20 @@ class _Sample:
         return z.T @ (self.weights[:, None] * z)
 
     @property
+    def trace(self) -> float:
+        return float(np.sum(self.weights * (self.first**2 + self.reach**2)))
+
+    @property
     def dim(self) -> int:
         return self.rest.shape[1] + 1
 
     def range_of(self, cap: _Cap) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest e·y over the cap."""
         cosine = np.divide(self.rest @ cap.centre, self.reach, out=np.zeros_like(self.reach), where=self.reach > 0)
-        angle = np.arccos(np.clip(cosine, -1, 1))
-        least = self.reach * np.cos(np.minimum(math.pi, angle + cap.radius))
-        return least, self.reach * np.cos(np.maximum(0.0, angle - cap.radius))
+        slack = 4 * self.dim * EPS  # where the cosine is near ±1, the angle is not known to rounding
+        farthest, nearest = (np.arccos(np.clip(cosine + s, -1, 1)) for s in (-slack, slack))
+        least = self.reach * np.cos(np.minimum(math.pi, farthest + cap.radius))
+        return least, self.reach * np.cos(np.maximum(0.0, nearest - cap.radius))
 
 
 def _smallest(matrix: np.ndarray) -> float:
@@ -178,10 +183,9 @@ def _largest(matrix: np.ndarray) -> float:
     return float(np.linalg.eigvalsh(matrix)[-1])
 
 
-def _widen(lower: float, upper: float, sample: _Sample, scale: float = 1.0) -> Bracket:
+def _widen(lower: float, upper: float, sample: _Sample, trace: float) -> Bracket:
     """The bracket widened by the rounding of a Gram matrix of n points and of its eigenvalues (Weyl), never below 0."""
-    trace = float(np.sum(sample.weights * (sample.first**2 + sample.reach**2)))
-    rounding = (sample.first.size**0.5 + 8 * sample.dim) * EPS * trace * scale
+    rounding = (sample.first.size + 8 * sample.dim) * EPS * trace
     return Bracket(max(0.0, lower - rounding), upper + rounding)
 
 
@@ -279,7 +283,7 @@ def _gamma(sample: _Sample, phi: float, budget: int) -> Bracket:
     root = node(_Cap.sphere(sample.dim - 1), taught, np.zeros((sample.dim, sample.dim)))
     attained, bound = _maximise(root, budget)
     searched = _descend_gamma(taught, cosine, sine)
-    return _widen(-bound, min(-attained, searched), sample)
+    return _widen(-bound, min(-attained, searched), sample, sample.trace)
 
 
 def _descend_gamma(taught: _Sample, cosine: float, sine: float) -> float:
@@ -308,17 +312,18 @@ def _beta(sample: _Sample, phi: float, budget: int, least: float) -> Bracket:
     untaught = sample.where((sample.first < 0) & (sample.reach > 0))
     # A point enters S(w,−w*) at the angle ψ with tan ψ = |z₁| / (e·y), so never before |z₁| / ‖y‖.
     entry = np.arctan2(-untaught.first, untaught.reach)
-    inside = untaught.where(entry <= phi)
+    inside = untaught.where(entry <= phi + 8 * EPS)
     if inside.first.size == 0:
         return Bracket(0.0, 0.0)
-    first = max(least, float(entry.min()))
+    first = min(phi, max(least, float(entry.min())))
     if sample.dim == 2:
         attained = bound = max(_sweep(inside.where(np.sign(inside.rest[:, 0]) == s), first) for s in (-1.0, 1.0))
     else:
         caps = _worthwhile(sample.dim, budget)
         root = _beta_node(_Cap.sphere(sample.dim - 1), inside, (first, phi), caps)
         attained, bound = _maximise(root, budget)
-    return _widen(attained, bound, sample, scale=1 / first)
+    # λ_max of a matrix is at least its trace over p.
+    return _widen(attained, bound, sample, sample.dim * bound)
 
 
 def _sweep(side: _Sample, first: float) -> float:

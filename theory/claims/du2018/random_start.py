@@ -33,13 +33,16 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     # The theorem allows equality: the margin of α is counted from just above the largest.
     margins = {"1 − α√(2πp)": 1 - share + 1e-12}
     findings = [
-        _proportion(near, paper, "paper", margins=margins),
         Finding(sharp, exact, rounding=1e-12, form="sharp", margins=margins),
         _proportion(near, exact, "exact", margins=margins, relation=Relation.TIGHT),
-        _proportion(failed, (1 - paper) ** RESTARTS, "restarts", margins=margins, relation=Relation.UPPER),
     ]
     if share == 1.0:
+        # Here the paper's bound is 0, and that on the restarts 1: nothing could violate them.
         findings.append(_proportion(near, 0.5, "paper", control=HALF))
+    else:
+        findings.append(_proportion(near, paper, "paper", margins=margins))
+        bound = (1 - paper) ** RESTARTS
+        findings.append(_proportion(failed, bound, "restarts", margins=margins, relation=Relation.UPPER))
     columns = {"alpha": [alpha], "near": [int(near.sum())], "bound": [paper], "sharp": [sharp], "exact": [exact]}
     return Evidence(findings, columns)
 

@@ -76,7 +76,7 @@ def _instance(cell: Cell, setting: Setting) -> tuple[Any, Any, Any]:
 
 
 def _margins(loss: Any, law: Any, w_0: Any, run: Any) -> dict[str, float]:
-    """How far ℓ(w₀) is below ℓ(0), and λ_min(A_{w,w*}) at the widest angle that any run reached, the least there is."""
+    """How far ℓ(w₀) is below ℓ(0), and λ_min(A_{w,w*}) at the widest angle recorded of any run, the least there is."""
     to_numpy = theory.arrays.to_numpy
     start, origin = to_numpy(loss.value(w_0)), float(to_numpy(loss.value(0 * w_0[:, 0])))
     widest = theory.arrays.largest(run.angle)
@@ -100,10 +100,10 @@ CLAIM = Claim(
     hypotheses=(
         "ℓ(w₀) < ℓ(0): margin 1 − ℓ(w₀)/ℓ(0), the least over the starts",
         (
-            "A_{w,w*} ≻ 0: margin is its least eigenvalue at the widest angle that any run reached. The proof needs "
+            "A_{w,w*} ≻ 0: margin is its least eigenvalue at the widest angle recorded of any run. The proof needs "
             "w₂ = w* only, and A_{w,w*} falls as the angle grows, so this covers every iterate"
         ),
-        "the angle stays below π: margin π less the widest angle that any run reached",
+        "the angle stays below π: margin π less the widest angle recorded of any run",
     ),
     proof=(
         "⟨∇ℓ(w), w − w*⟩ = (w−w*)ᵀ A_{w,w*} (w−w*) + (w−w*)ᵀ A_{w,−w*} w, and the second term is ≥ 0 because "

@@ -24,7 +24,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     dim, xp, steps = int(cell.parameters["dim"]), setting.xp, int(cell.parameters["steps"])
     law = theory.problems.law(str(cell.parameters["law"]), dim)
     loss = theory.objectives.PopulationLoss(law, xp.asarray(theory.problems.teacher(dim)))
-    starts = theory.problems.half_disc(int(cell.parameters["runs"]), dim, rng=setting.rng)
+    # A start within the target has nothing to count; just outside it, a count of one step says little.
+    starts = theory.problems.half_disc(int(cell.parameters["runs"]), dim, rng=setting.rng, inner=10 * TARGET)
 
     def descend(step: Any, which: Any = slice(None), record: Any = 2) -> Any:
         return theory.descent.descend(

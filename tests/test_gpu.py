@@ -1,0 +1,83 @@
+"""The same results on a device, through CuPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from theory.arrays import namespace, to_numpy
+from theory.checks import BadInput
+from theory.descent import Admissible, Constant, Schedule, descend
+from theory.distributions import AngularMixture, Atoms, Gaussian, Watson
+from theory.objectives import PopulationLoss, SampleLoss
+
+pytestmark = pytest.mark.gpu
+
+EPS = np.finfo(float).eps
+W_STAR = np.array([2.0, 0.0, 0.0])
+W = np.random.default_rng(0).standard_normal((3, 64))
+PATCHES = np.random.default_rng(1).standard_normal((200, 4, 3))
+LAWS = [Gaussian(3), AngularMixture(3, 0.5), Watson(3, -2.0), Atoms(np.eye(3), [1.0, 2.0, 1.0])]
+LOSSES = {
+    **{law.label: lambda xp, law=law: PopulationLoss(law, xp.asarray(W_STAR)) for law in LAWS},
+    "patches": lambda xp: SampleLoss(xp.asarray(PATCHES), xp.asarray(W_STAR)),
+}
+
+
+@pytest.fixture(scope="module")
+def cupy():
+    """CuPy with a device, or a reason to skip."""
+    try:
+        return namespace("cupy")
+    except BadInput as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("w", [W, W[:, 0], 0 * W, W_STAR], ids=["batch", "one", "zero", "teacher"])
+def test_losses(cupy, kind, w):
+    here, there = LOSSES[kind](np), LOSSES[kind](cupy)
+    # 800 terms of at most 100, summed in another order, with fused multiplications and the device's own atan2 (2 ulp).
+    for method in ("value", "gradient"):
+        found = getattr(there, method)(cupy.asarray(w))
+        assert isinstance(found, cupy.ndarray)
+        np.testing.assert_allclose(to_numpy(found), getattr(here, method)(w), rtol=0, atol=800 * EPS * 100)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "mixture(0.5)", "patches"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Constant(0.3),
+        Constant(tuple(0.005 * (run + 1) for run in range(64))),
+        Schedule((0.5, 0.3)),
+        Admissible(Gaussian(3)),
+    ],
+    ids=["constant", "constant a run", "schedule", "admissible"],
+)
+def test_descent(cupy, kind, rule):
+    settings = {"step": rule, "steps": 40, "record": "all", "tolerance": 0.0}
+    here = descend(LOSSES[kind](np), W, **settings)
+    there = descend(LOSSES[kind](cupy), cupy.asarray(W), **settings)
+    assert there.outcome == here.outcome
+    for field in ("distance", "angle", "loss", "step", "final", "w"):
+        found = getattr(there, field)
+        assert isinstance(found, np.ndarray)
+        # Forty steps of the above. The step is taken from the table's next entry: at a boundary the neighbour may be.
+        limit = (
+            {"rtol": 2e-3, "atol": 1e-6} if isinstance(rule, Admissible) else {"rtol": 0, "atol": 40 * 800 * EPS * 10}
+        )
+        np.testing.assert_allclose(found, getattr(here, field), **limit)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.label)
+def test_samples_are_the_same_on_every_library(cupy, law):
+    here = law.sample(50, rng=np.random.default_rng(3))
+    there = law.sample(50, rng=np.random.default_rng(3), xp=cupy)
+    assert isinstance(there, cupy.ndarray)
+    np.testing.assert_array_equal(to_numpy(there), here)
+
+
+def test_libraries_do_not_mix(cupy):
+    with pytest.raises(BadInput, match="it must be one of"):
+        LOSSES["gaussian"](cupy).value(W)
