@@ -91,7 +91,7 @@ class TestJson:
 
     def test_is_the_same_bit_for_bit_for_any_number_of_jobs(self, command):
         keys = ("fake.holds", "fake.prints", "fake.spread")
-        one, two = (command("verify", *keys, "--json", "--jobs", jobs).stdout for jobs in "12")
+        one, two = (command("verify", *keys, "--json", "--rerun", "--jobs", jobs).stdout for jobs in "12")
         assert without_seconds(one) == without_seconds(two)
 
     def test_another_seed_gives_other_figures(self, command):
@@ -122,7 +122,8 @@ class TestInterrupt:
         assert said.splitlines() == ["theory: interrupted; 1 of 2 claims are finished and stored in results/quick"]
         assert printed.splitlines()[2].split()[:3] == ["fake.holds", "UPPER", "HOLDS"]
         assert [stored.key for stored in store.read(tmp_path / "results", "quick")] == ["fake.holds"]
-        assert [path.name for path in (tmp_path / "results" / "quick").iterdir()] == ["fake.holds.parquet"]
+        names = sorted(path.name for path in (tmp_path / "results" / "quick").iterdir())
+        assert names == [".cells", "fake.holds.parquet"]
         assert [pid for pid in pids if Path("/proc", pid.name).exists()] == []
 
 
@@ -156,6 +157,8 @@ class TestBadUsage:
             (["verify", "fake.holds", "--profile", "slow"], "profile is 'slow'; it must be quick or paper"),
             (["verify", "fake.holds", "--backend", "torch"], "backend is 'torch'; it must be numpy or cupy"),
             (["verify", "fake.holds", "--out", "file/out"], "out is file/out (Not a directory); it must be a folder"),
+            (["verify", "fake.holds", "--images", "none.idx"], "images: path is 'none.idx'; it must be a file"),
+            (["verify", "fake.holds", "--images", "file"], "images: path is 'file'; it must be in IDX format"),
             (["verify", "--nonsense"], "--nonsense"),
             (["nonsense"], "nonsense"),
             (["explain"], "KEY"),

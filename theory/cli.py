@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,10 @@ Profile = Annotated[str, typer.Option(metavar="quick|paper", help="Size of the g
 Backend = Annotated[str, typer.Option(metavar="numpy|cupy", help="Library that measures.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.")]
 Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.")]
+Images = Annotated[
+    str, typer.Option(metavar="SOURCE", help='Real images: "digits", the path of an IDX file, or a name on OpenML.')
+]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Measure all cells anew, those kept from before as well.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
@@ -118,13 +123,16 @@ def verify(
     backend: Backend = "numpy",
     seed: Seed = 0,
     jobs: Jobs = None,
+    images: Images = "digits",
+    rerun: Rerun = False,
     as_json: Json = False,
     out: Out = Path("results"),
 ) -> int:
     """Measure claims and judge them.
 
     Rows and verdicts are stored claim by claim; the table of verdicts comes last. The exit code is 0 only if every
-    claim holds and every control is refuted; 1 if not; 2 for bad usage.
+    claim holds and every control is refuted; 1 if not; 2 for bad usage. Cells once measured are kept in
+    OUT/PROFILE/.cells: a run that was interrupted is taken up again by the same command.
     """
     from theory.claims import select
     from theory.report.progress import follow
@@ -133,8 +141,8 @@ def verify(
     finished: list[dict[str, Any]] = []
     try:
         with follow(sys.stderr, len(claims)) as follower:
-            options = {"profile": profile, "backend": backend, "seed": seed, "jobs": jobs}
-            origin = _measure(claims, options, out, follower, finished)
+            options = {"profile": profile, "backend": backend, "seed": seed, "images": images}
+            origin = _measure(claims, options, jobs, out, rerun, follower, finished)
     except KeyboardInterrupt:
         return _interrupted(claims, finished, out / profile, as_json)
     return _present(finished, origin, as_json)
@@ -143,23 +151,46 @@ def verify(
 def _measure(
     claims: Sequence[Claim],
     options: dict[str, Any],
+    jobs: int | None,
     out: Path,
+    rerun: bool,
     follower: Follower,
     finished: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Run the claims; store and append each as it is finished; return where the figures come from."""
     from theory.runs import document, engine, provenance, store
+    from theory.runs.kept import FOLDER, Kept
 
-    results = engine.run(claims, **options, on_event=follower.cell)  # checks the options before anything is written
+    kept = Kept(out / options["profile"] / FOLDER, anew=rerun)
+    # It checks the options before anything is written.
+    results = engine.run(claims, **options, jobs=jobs, kept=kept, on_event=follower.cell)
     folder = store.prepare(out, options["profile"])
-    origin = provenance.collect(seed=options["seed"], backend=options["backend"], profile=options["profile"])
+    origin = provenance.collect(**options)
     dated = provenance.dated(origin)
+    _foretell(claims, options, jobs, out, kept, follower)
     with contextlib.closing(results):
         for result in results:
             store.write(result, dated, folder, warn=follower.say)
             finished.append(document.claim_document(result))
             follower.claim(finished[-1])
     return origin
+
+
+def _foretell(
+    claims: Sequence[Claim], options: dict[str, Any], jobs: int | None, out: Path, kept: Any, follower: Follower
+) -> None:
+    """How long the paper profile will take, and for either profile what is taken up from before."""
+    from theory.runs.cells import Task
+    from theory.runs.estimate import estimate
+    from theory.runs.pool import available
+
+    expected = estimate(claims, options["profile"], out, kept, functools.partial(Task, **options))
+    if options["profile"] == "paper":
+        follower.say(f"paper profile: {expected.sentence(jobs or available())}")
+    if expected.kept:
+        follower.say(
+            f"{expected.kept} of {expected.cells} cells are taken from {kept.folder}; --rerun measures them anew"
+        )
 
 
 def _present(finished: list[dict[str, Any]], origin: dict[str, Any], as_json: bool) -> int:

@@ -71,7 +71,9 @@ class TestCommit:
 class TestCollect:
     def test_has_all_that_figures_depend_on(self):
         found = provenance.collect(seed=7, backend="numpy", profile="quick")
-        assert {"commit", "versions", "device", "platform", "seed", "threads", "backend", "profile"} == set(found)
+        where = {"commit", "versions", "device", "platform", "seed", "threads", "backend", "profile"}
+        assert where | {"images", "images_sha256"} == set(found)
+        assert (found["images"], found["images_sha256"]) == ("digits", "bundled")
         assert (found["seed"], found["threads"], found["backend"]) == (7, 1, "numpy")
 
     def test_is_the_same_twice(self):

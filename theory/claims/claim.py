@@ -66,11 +66,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and with what a cell is measured: its own random stream, the array namespace, the profile."""
+    """Where and with what a cell is measured: its own random stream, the array namespace, the profile.
+
+    ``images`` is the source of real images, for claims that need some: see ``theory.problems.images.load``.
+    """
 
     rng: Any
     xp: Any
     profile: Profile
+    images: str = "digits"
 
 
 @dataclass(frozen=True)

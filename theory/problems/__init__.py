@@ -1,12 +1,23 @@
 """Named instances that claims, tests and benchmarks share."""
 
+from theory.problems.filters import (
+    around,
+    cosine,
+    energy_in_small,
+    filter_named,
+    gabor,
+    image_patches,
+    patch_moment,
+    segment,
+)
 from theory.problems.images import digits, load, read_idx
-from theory.problems.laws import DIMENSIONS, law
+from theory.problems.laws import DIMENSIONS, PATCHES, crossed_pairs, filter_patches, law
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
     below_zero,
     beside,
+    disc,
     half_disc,
     in_ball,
     near_teacher,
@@ -15,16 +26,28 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "PATCHES",
+    "around",
     "ball_chance",
     "ball_chance_bounds",
     "below_zero",
     "beside",
+    "cosine",
+    "crossed_pairs",
     "digits",
+    "disc",
+    "energy_in_small",
+    "filter_named",
+    "filter_patches",
+    "gabor",
     "half_disc",
+    "image_patches",
     "in_ball",
     "law",
     "load",
     "near_teacher",
+    "patch_moment",
     "read_idx",
+    "segment",
     "teacher",
 ]

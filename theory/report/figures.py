@@ -150,6 +150,24 @@ def _against_smoothness(
     ax.legend().remove()
 
 
+def closeness(rows: pd.DataFrame) -> Figure:
+    """Steps to a given error against the spread ρ of the patches (the paper's Figure 3b); one panel per dimension."""
+    from theory.report.style import label_outer, looks, panels
+
+    laws, dims = _levels(rows["law"]), _levels(rows["dim"])
+    colours, markers = looks(laws)
+    figure, axes = panels(len(dims), width=4.8, height=3.4)
+    for ax, dim in zip(axes, dims, strict=True):
+        for law in laws:
+            curve = rows[(rows["dim"] == dim) & (rows["law"] == law)].sort_values("closeness")
+            look: dict[str, Any] = {"color": colours[law], "marker": markers[law], "markeredgecolor": "white"}
+            ax.plot(curve["closeness"], curve["steps_taken"], label=str(law), **look)
+        ax.set(title=f"dimension {dim}", yscale="log")
+    label_outer(axes, "spread of the patches, ρ (radians)", _steps_label(rows))
+    axes[0].legend(title="common direction")
+    return figure
+
+
 def _steps_label(rows: pd.DataFrame) -> str:
     targets = ", ".join(f"{target:g}" for target in _levels(rows["target"]))
     return f"steps to ‖w − w*‖ / ‖w*‖ ≤ {targets}"
@@ -183,6 +201,7 @@ class Drawing:
 
 FIGURES: Mapping[str, Drawing] = {
     "du2018.rate": Drawing(convergence, ("law", "dim", "start", "form", "iteration", "distance", "bound")),
+    "du2018.fig3b": Drawing(closeness, ("law", "dim", "closeness", "steps_taken", "target")),
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
 }
 

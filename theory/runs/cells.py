@@ -40,6 +40,7 @@ class Task:
     profile: Profile
     seed: int
     backend: str
+    images: str = "digits"
 
     def describe(self) -> str:
         """The cell in words: ``dim=5 law=sphere``, and the control that it belongs to."""
@@ -81,6 +82,7 @@ def _evidence(task: Task, claim: Claim) -> Evidence:
         rng=stream(task.seed, task.key, task.cell),
         xp=namespace(task.backend),
         profile=task.profile,
+        images=task.images,
     )
     # A claim that prints must not break the document on standard output.
     with _one_thread(), contextlib.redirect_stdout(sys.stderr):

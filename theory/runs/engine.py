@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import functools
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -12,7 +13,9 @@ from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Finding, Profile
 from theory.claims.verdict import ClaimVerdict, Verdict, conclude
 from theory.runs.cells import Outcome, Task, one_line
+from theory.runs.kept import Kept
 from theory.runs.pool import available, outcomes
+from theory.runs.sources import DIGITS, fingerprint
 from theory.runs.streams import identity, plain
 
 PROFILES: tuple[str, ...] = get_args(Profile)
@@ -58,6 +61,8 @@ def run(
     seed: int = 0,
     backend: str = "numpy",
     jobs: int | None = None,
+    images: str = DIGITS,
+    kept: Kept | None = None,
     on_event: Callable[[Progress], None] | None = None,
 ) -> Generator[ClaimResult, None, None]:
     """Measure the cells of all claims, and yield each claim's result when its last cell is done.
@@ -65,21 +70,26 @@ def run(
     The figures do not depend on ``jobs``, the number of processes (by default, one per available CPU; 1 is this process
     itself). A cell that raises, or whose process dies, makes its claim INCONCLUSIVE and stops nothing else. The input
     is checked at once, before the first result is asked for. Close the iterator to stop early: the workers end too.
+    ``images`` is the source of real images, as :func:`theory.problems.load` takes it. Cells in
+    ``kept`` are not measured again, and those that are measured are kept there.
 
     Raises
     ------
     BadInput
-        If the profile or the backend is unknown, the backend has no library or device, the seed is negative,
-        ``jobs`` is below 1, or above 1 for a claim that is not registered.
+        If the profile or the backend is unknown, the backend has no library or device, the seed is negative, there are
+        no images at their source, ``jobs`` is below 1, or above 1 for a claim that is not registered.
     """
     if profile not in PROFILES:
         raise refuse("profile", repr(profile), " or ".join(PROFILES))
     seed = integer("seed", seed, least=0)
     jobs = available() if jobs is None else integer("jobs", jobs, least=1)
     namespace(backend)
+    fingerprint(images)
     if jobs > 1:
         _require_registered(claims)
-    return _run(claims, cast(Profile, profile), seed, backend, jobs, on_event or _ignore)
+    profile = cast(Profile, profile)
+    task = functools.partial(Task, profile=profile, seed=seed, backend=backend, images=images)
+    return _run(claims, profile, task, jobs, kept, on_event or _ignore)
 
 
 def _require_registered(claims: Sequence[Claim]) -> None:
@@ -95,22 +105,22 @@ def _ignore(event: Progress) -> None:
 def _run(
     claims: Sequence[Claim],
     profile: Profile,
-    seed: int,
-    backend: str,
+    task: Callable[..., Task],
     jobs: int,
+    kept: Kept | None,
     on_event: Callable[[Progress], None],
 ) -> Generator[ClaimResult, None, None]:
     grids: dict[str, list[Task]] = {}
     for claim in claims:
         try:
-            grids[claim.key] = _grid(claim, profile, seed, backend)
+            grids[claim.key] = _grid(claim, profile, task)
         except Exception as raised:  # noqa: BLE001  a claim may raise anything
             yield _conclude(claim, [], (f"the grid of profile {profile}: {one_line(raised)}",))
     tasks = [task for grid in grids.values() for task in grid]
     by_key = {claim.key: claim for claim in claims}
     done: dict[str, list[Outcome]] = {key: [] for key in grids}
     on_event(Progress("", 0, 0, 0, len(tasks)))
-    for count, outcome in enumerate(outcomes(tasks, jobs, by_key), 1):
+    for count, outcome in enumerate(_measured(tasks, jobs, by_key, kept), 1):
         key = outcome.task.key
         done[key].append(outcome)
         on_event(Progress(key, len(done[key]), len(grids[key]), count, len(tasks)))
@@ -118,17 +128,33 @@ def _run(
             yield _conclude(by_key[key], done.pop(key))
 
 
-def _grid(claim: Claim, profile: Profile, seed: int, backend: str) -> list[Task]:
+def _measured(tasks: Sequence[Task], jobs: int, claims: Mapping[str, Claim], kept: Kept | None) -> Iterator[Outcome]:
+    """What became of every task: first of those that are kept, then of the others as they are measured."""
+    if kept is None:
+        yield from outcomes(tasks, jobs, claims)
+        return
+    waiting = []
+    for task in tasks:
+        if found := kept.find(task, claims[task.key]):
+            yield found
+        else:
+            waiting.append(task)
+    for outcome in outcomes(waiting, jobs, claims):
+        kept.keep(outcome, claims[outcome.task.key])
+        yield outcome
+
+
+def _grid(claim: Claim, profile: Profile, task: Callable[..., Task]) -> list[Task]:
     """The claim's cells as tasks; two equal cells would share their random numbers, and count one finding twice."""
     seen: set[str] = set()
     tasks = []
     for index, cell in enumerate(claim.cells(profile)):
         own = Cell({name: plain(value) for name, value in cell.parameters.items()}, cell.control)
-        task = Task(claim.key, index, own, profile, seed, backend)
+        laid = task(claim.key, index, own)
         if identity(claim.key, own) in seen:
-            raise refuse(f"cell {index}", f"a second {task.describe()}", "different from every other cell")
+            raise refuse(f"cell {index}", f"a second {laid.describe()}", "different from every other cell")
         seen.add(identity(claim.key, own))
-        tasks.append(task)
+        tasks.append(laid)
     if not tasks:
         raise refuse("cells", "empty", "at least one cell")
     return tasks

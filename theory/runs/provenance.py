@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import theory
+from theory.runs.sources import DIGITS, fingerprint
 
 THREADS = 1
 """Threads that a cell may use: see :mod:`theory.runs.cells`."""
 
-_LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow")
 _PACKAGE = Path(theory.__file__).resolve().parent
 
 
-def collect(*, seed: int, backend: str, profile: str) -> dict[str, Any]:
+def collect(*, seed: int, backend: str, profile: str, images: str = DIGITS) -> dict[str, Any]:
     """All that the figures of a run may depend on; the same for every run of the same code on the same machine."""
     return {
         "commit": commit(),
@@ -30,6 +31,8 @@ def collect(*, seed: int, backend: str, profile: str) -> dict[str, Any]:
         "profile": profile,
         "backend": backend,
         "seed": seed,
+        "images": images,
+        "images_sha256": fingerprint(images),
         "threads": THREADS,
     }
 
