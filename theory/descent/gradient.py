@@ -117,13 +117,7 @@ def descend(
     >>> run.outcome[0].name
     'CONVERGED'
     """
-    xp = shared_namespace("start", start, objective.teacher)
-    w = checks.array("start", start, xp, ndim=(1, 2))
-    if w.shape[0] != objective.teacher.shape[0]:
-        required = f"of shape ({objective.teacher.shape[0]},) or ({objective.teacher.shape[0]}, runs)"
-        raise checks.refuse("start", f"an array of shape {w.shape}", required)
-    w = xp.reshape(w, (w.shape[0], -1))
-    checks.integer("number of runs", w.shape[1], least=1)
+    w = _columns(start, objective.teacher)
     lift = None
     if hasattr(objective, "plane"):
         with np.errstate(**QUIET):
@@ -245,6 +239,18 @@ def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder
         eta = rule(Progress(t, distance, runs.index))
         recorder.step(t, runs.index, eta)
         runs.w = runs.w - eta * gradient
+
+
+def _columns(start: Any, teacher: Any) -> Any:
+    """w₀ as the columns of a matrix, after making sure that there are some, and that they are like the teacher."""
+    xp = shared_namespace("start", start, teacher)
+    w = checks.array("start", start, xp, ndim=(1, 2))
+    if w.shape[0] != teacher.shape[0]:
+        required = f"of shape ({teacher.shape[0]},) or ({teacher.shape[0]}, runs)"
+        raise checks.refuse("start", f"an array of shape {w.shape}", required)
+    w = xp.reshape(w, (w.shape[0], -1))
+    checks.integer("number of runs", w.shape[1], least=1)
+    return w
 
 
 def _norm(vectors: Any, xp: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -84,6 +85,75 @@ class Admissible:
         xp = array_namespace(progress.distance)
         phi = xp.asin(xp.clip(progress.distance, 0.0, 1.0))
         return self._curve.step(phi) * (1.0 if self.form == "paper" else 2.0)
+
+
+@dataclass(frozen=True)
+class Prescribed:
+    r"""The constant step that Theorem 3.2 prescribes for ‖w_T − w*‖ ≤ ε‖w*‖ in mean square: η = ε²γ'‖w*‖²/B².
+
+    From E‖w_{t+1} − w*‖² ≤ (1 − 2ηγ') E‖w_t − w*‖² + η²B² the floor is ηB²/(2γ') = ½ε²‖w*‖², and the start is forgotten
+    to the other half when (1 − 2ηγ')^T ‖w₀ − w*‖² does not exceed it.
+
+    Parameters
+    ----------
+    accuracy
+        ε.
+    gamma
+        γ' = γ(φ₁) − 6 L_cross, or γ(φ₁) for one neuron.
+    bound
+        B, with ‖g‖ ≤ B.
+    norm
+        ‖w*‖.
+
+    Raises
+    ------
+    BadInput
+        If one of them is not positive, or 2ηγ' is 1 or more, where the bound no longer is one.
+
+    Examples
+    --------
+    >>> rule = Prescribed(accuracy=0.1, gamma=0.1, bound=2.0)
+    >>> round(rule.eta, 9), rule.steps(distance=0.5)
+    (0.00025, 78239)
+    """
+
+    accuracy: float
+    gamma: float
+    bound: float
+    norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("accuracy", "gamma", "bound", "norm"):
+            object.__setattr__(self, name, checks.positive(name, getattr(self, name)))
+        if 2 * self.eta * self.gamma >= 1:
+            raise checks.refuse("accuracy", self.accuracy, "below B/(√2 γ'‖w*‖), so that 2ηγ' < 1")
+
+    @property
+    def eta(self) -> float:
+        """η."""
+        return self.accuracy**2 * self.gamma * self.norm**2 / self.bound**2
+
+    def steps(self, distance: float) -> int:
+        """T for a start at this distance, relative to ‖w*‖: the least with (1 − 2ηγ')^T distance² ≤ ½ε²."""
+        excess = 2 * (checks.positive("distance", distance) / self.accuracy) ** 2
+        return max(0, math.ceil(math.log(excess) / -math.log1p(-2 * self.eta * self.gamma)))
+
+    def __call__(self, progress: Progress) -> float:
+        return self.eta
+
+
+@dataclass(frozen=True)
+class Along:
+    """η_t = step(φ_t), sin φ_t = ‖w_t − w*‖/‖w*‖, such as the ``step`` of :class:`theory.closeness.Curve`.
+
+    Outside ‖w − w*‖ < ‖w*‖ the step just below φ = π/2 is taken.
+    """
+
+    at: Callable[[Any], Any]
+
+    def __call__(self, progress: Progress) -> Any:
+        xp = array_namespace(progress.distance)
+        return self.at(xp.asin(xp.clip(progress.distance, 0.0, 1.0)))
 
 
 @dataclass(frozen=True)

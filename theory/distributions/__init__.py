@@ -2,8 +2,22 @@
 
 from theory.distributions.atoms import Atoms
 from theory.distributions.axial import AxisSymmetric, RegionMoments
+from theory.distributions.close import ClosePatches
 from theory.distributions.isotropic import Gaussian, UniformSphere
 from theory.distributions.mixture import AngularMixture
+from theory.distributions.patches import GaussianImages, ImagePatches, PatchGrid
 from theory.distributions.watson import Watson
 
-__all__ = ["AngularMixture", "Atoms", "AxisSymmetric", "Gaussian", "RegionMoments", "UniformSphere", "Watson"]
+__all__ = [
+    "AngularMixture",
+    "Atoms",
+    "AxisSymmetric",
+    "ClosePatches",
+    "Gaussian",
+    "GaussianImages",
+    "ImagePatches",
+    "PatchGrid",
+    "RegionMoments",
+    "UniformSphere",
+    "Watson",
+]

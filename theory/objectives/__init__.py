@@ -1,5 +1,7 @@
-"""Losses and their exact gradients."""
+"""Losses and their gradients: exact, on a sample, and stochastic."""
 
+from theory.objectives.overlap import OverlapLoss
 from theory.objectives.relu_filter import PopulationLoss, SampleLoss
+from theory.objectives.sampling import FixedSample, FreshSamples
 
-__all__ = ["PopulationLoss", "SampleLoss"]
+__all__ = ["FixedSample", "FreshSamples", "OverlapLoss", "PopulationLoss", "SampleLoss"]

@@ -9,27 +9,31 @@ Source: Du, Lee & Tian (2018), Section 2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import shared_namespace, to_numpy
-from theory.distributions import Atoms, AxisSymmetric
+from theory.distributions import Atoms, AxisSymmetric, GaussianImages
 from theory.distributions.table import WedgeTable, wedge_table
+
+if TYPE_CHECKING:
+    from theory.objectives.overlap import OverlapLoss
 
 BLOCK = 1 << 20
 """Activations held at once by a sample loss: the memory of a gradient does not grow with the sample."""
 
 
-def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | SampleLoss:
+def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | OverlapLoss | SampleLoss:
     """The exact population loss of ``law``: no sampling.
 
     Parameters
     ----------
     law
-        An axis-symmetric law whose axis is the teacher's direction (any direction for an isotropic law), or ``Atoms``.
+        An axis-symmetric law whose axis is the teacher's direction (any direction for an isotropic law), ``Atoms``,
+        or ``GaussianImages`` (any teacher).
     teacher
         w*, p numbers, not zero.
 
@@ -49,8 +53,14 @@ def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | SampleLoss:
     xp = shared_namespace("teacher", teacher, teacher)
     if isinstance(law, Atoms):
         return SampleLoss(xp.asarray(law.points), teacher, weights=xp.asarray(law.weights))
+    if isinstance(law, GaussianImages):
+        # It stands on this module, which therefore cannot stand on it.
+        from theory.objectives.overlap import OverlapLoss
+
+        return OverlapLoss(law, teacher)
     if not isinstance(law, AxisSymmetric):
-        raise checks.refuse("law", type(law).__name__, "axis-symmetric or Atoms; for any other law use SampleLoss")
+        required = "axis-symmetric or Atoms or GaussianImages; for any other law use SampleLoss"
+        raise checks.refuse("law", type(law).__name__, required)
     w_star = checks.nonzero("teacher", teacher, xp)
     checks.along(law, to_numpy(w_star))
     return AxialLoss(xp.astype(w_star, xp.float64), law.half(), wedge_table(law).to(xp))

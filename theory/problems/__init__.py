@@ -1,11 +1,13 @@
 """Named instances that claims, tests and benchmarks share."""
 
-from theory.problems.laws import DIMENSIONS, law
+from theory.problems.images import digits, load, read_idx
+from theory.problems.laws import DIMENSIONS, PATCHES, crossed_pairs, filter_patches, law
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
     below_zero,
     beside,
+    disc,
     half_disc,
     in_ball,
     near_teacher,
@@ -14,13 +16,20 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "PATCHES",
     "ball_chance",
     "ball_chance_bounds",
     "below_zero",
     "beside",
+    "crossed_pairs",
+    "digits",
+    "disc",
+    "filter_patches",
     "half_disc",
     "in_ball",
     "law",
+    "load",
     "near_teacher",
+    "read_idx",
     "teacher",
 ]

@@ -21,10 +21,8 @@ fixed ``least_angle`` > 0 on, it does converge.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -35,14 +33,8 @@ from jaxtyping import Float
 from theory import checks
 from theory.distributions.atoms import Atoms
 from theory.distributions.axial import reflect
+from theory.smoothness.caps import BUDGET, EPS, GAP, Cap, Node, maximise, worthwhile
 
-BUDGET = 3000
-"""Caps examined for each constant, by default."""
-
-GAP = 1e-3
-"""Relative width at which a bracket counts as closed."""
-
-EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
 
 
@@ -170,7 +162,7 @@ class _Sample:
     def dim(self) -> int:
         return self.rest.shape[1] + 1
 
-    def range_of(self, cap: _Cap) -> tuple[np.ndarray, np.ndarray]:
+    def range_of(self, cap: Cap) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest e·y over the cap."""
         cosine = np.divide(self.rest @ cap.centre, self.reach, out=np.zeros_like(self.reach), where=self.reach > 0)
         slack = 4 * self.dim * EPS  # where the cosine is near ±1, the angle is not known to rounding
@@ -210,78 +202,6 @@ def _widen(lower: float, upper: float, sample: _Sample, trace: float) -> Bracket
     return Bracket(max(0.0, lower - rounding), upper + rounding)
 
 
-# ------------------------------------------------------------------------------------------------ caps of a sphere
-
-
-@dataclass(frozen=True)
-class _Cap:
-    """A cell of a face of the cube [−1, 1]^m seen from the centre, inside the cap (centre, radius) of the sphere."""
-
-    low: np.ndarray
-    high: np.ndarray
-    centre: np.ndarray
-    radius: float
-
-    @classmethod
-    def of(cls, low: np.ndarray, high: np.ndarray) -> _Cap:
-        middle, half = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
-        norm = float(np.linalg.norm(middle))
-        if half >= norm:
-            return cls(low, high, np.eye(1, low.size)[0], math.pi)
-        return cls(low, high, middle / norm, math.asin(half / norm) + 8 * EPS if half else 0.0)
-
-    @classmethod
-    def sphere(cls, m: int) -> _Cap:
-        return cls.of(-np.ones(m), np.ones(m))
-
-    def split(self) -> Iterator[_Cap]:
-        """The 2m faces of the whole cube, or the two halves of a cell across its longest edge."""
-        width = self.high - self.low
-        if np.all(width > 0):
-            for axis, side in itertools.product(range(width.size), (-1.0, 1.0)):
-                low, high = self.low.copy(), self.high.copy()
-                low[axis] = high[axis] = side
-                yield _Cap.of(low, high)
-            return
-        axis = int(np.argmax(width))
-        middle = (self.low[axis] + self.high[axis]) / 2
-        low, high = self.low.copy(), self.high.copy()
-        low[axis], high[axis] = middle, middle
-        yield _Cap.of(self.low, high)
-        yield _Cap.of(low, self.high)
-
-
-@dataclass(frozen=True)
-class _Node:
-    """Part of the search space: no value in it exceeds ``bound``; ``value`` is attained in it; ``split`` divides it."""
-
-    bound: float
-    value: float
-    split: Callable[[], Iterator[_Node]]
-
-
-def _maximise(root: _Node, budget: int) -> tuple[float, float]:
-    """(attained, bound) of the maximum, best bound first, until they are within ``GAP`` or the budget is spent."""
-    order = itertools.count()
-    best, spent, heap = root.value, 1, [(-root.bound, next(order), root)]
-    while spent < budget and -heap[0][0] > best + GAP * abs(best):
-        bound, _, node = heapq.heappop(heap)
-        children = list(node.split())
-        if not children:  # a leaf keeps its bound, and no bound left is larger
-            return best, -bound
-        for child in children:
-            best = max(best, child.value)
-            heapq.heappush(heap, (-child.bound, next(order), child))
-        spent += len(children)
-    return best, max(best, -heap[0][0])
-
-
-def _worthwhile(dim: int, budget: int) -> bool:
-    """Whether the budget reaches caps smaller than a half sphere, below which splitting gains nothing."""
-    m = dim - 1
-    return m <= 2 or 2 * m * 2 ** (m - 1) <= budget
-
-
 # ----------------------------------------------------------------------------------------------------------- gamma
 
 
@@ -289,9 +209,9 @@ def _gamma(sample: _Sample, phi: float, budget: int) -> Bracket:
     taught = sample.where(sample.first >= 0)
     cosine, sine = math.cos(phi), math.sin(phi)
 
-    caps = _worthwhile(sample.dim, budget)
+    caps = worthwhile(sample.dim, budget)
 
-    def node(cap: _Cap, open_: _Sample, sure: np.ndarray) -> _Node:
+    def node(cap: Cap, open_: _Sample, sure: np.ndarray) -> Node:
         least, most = open_.range_of(cap)
         lowest, highest = cosine * open_.first + sine * least, cosine * open_.first + sine * most
         settled = sure + open_.where(lowest >= open_.doubt).moment()
@@ -299,10 +219,10 @@ def _gamma(sample: _Sample, phi: float, budget: int) -> Bracket:
         at_centre = cosine * left.first + sine * (left.rest @ cap.centre) >= -left.doubt
         value = -_smallest(settled + left.where(at_centre).moment())
         split = (lambda: (node(part, left, settled) for part in cap.split())) if caps else (lambda: iter(()))
-        return _Node(-_smallest(settled), value, split)
+        return Node(-_smallest(settled), value, split)
 
-    root = node(_Cap.sphere(sample.dim - 1), taught, np.zeros((sample.dim, sample.dim)))
-    attained, bound = _maximise(root, budget)
+    root = node(Cap.sphere(sample.dim - 1), taught, np.zeros((sample.dim, sample.dim)))
+    attained, bound = maximise(root, budget)
     searched = _descend_gamma(taught, cosine, sine)
     return _widen(-bound, min(-attained, searched), sample, sample.trace)
 
@@ -340,9 +260,9 @@ def _beta(sample: _Sample, phi: float, budget: int, least: float) -> Bracket:
     if sample.dim == 2:
         attained = bound = max(_sweep(inside.where(np.sign(inside.rest[:, 0]) == s), first) for s in (-1.0, 1.0))
     else:
-        caps = _worthwhile(sample.dim, budget)
-        root = _beta_node(_Cap.sphere(sample.dim - 1), inside, (first, phi), caps)
-        attained, bound = _maximise(root, budget)
+        caps = worthwhile(sample.dim, budget)
+        root = _beta_node(Cap.sphere(sample.dim - 1), inside, (first, phi), caps)
+        attained, bound = maximise(root, budget)
     # λ_max of a matrix is at least its trace over p.
     return _widen(attained, bound, sample, sample.dim * bound)
 
@@ -363,7 +283,7 @@ def _products(side: _Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return side.first**2, side.first * y, y**2
 
 
-def _beta_node(cap: _Cap, possible: _Sample, span: tuple[float, float], caps: bool) -> _Node:
+def _beta_node(cap: Cap, possible: _Sample, span: tuple[float, float], caps: bool) -> Node:
     """The box span × cap: what may be active in it, over its least angle, and a value attained at its centre."""
     least, highest = span
     _, most = possible.range_of(cap)
@@ -371,7 +291,7 @@ def _beta_node(cap: _Cap, possible: _Sample, span: tuple[float, float], caps: bo
     bound = _largest(left.moment()) / least if left.first.size else 0.0
     value = _attained(left, cap.centre, least, highest)
 
-    def split() -> Iterator[_Node]:
+    def split() -> Iterator[Node]:
         if math.log(highest / least) > (cap.radius if caps else GAP):
             middle = math.sqrt(least * highest)
             yield _beta_node(cap, left, (least, middle), caps)
@@ -380,7 +300,7 @@ def _beta_node(cap: _Cap, possible: _Sample, span: tuple[float, float], caps: bo
             for part in cap.split():
                 yield _beta_node(part, left, span, caps)
 
-    return _Node(bound, value, split)
+    return Node(bound, value, split)
 
 
 def _attained(left: _Sample, e: np.ndarray, least: float, highest: float) -> float:
