@@ -237,6 +237,8 @@ class _Cap:
     def split(self) -> Iterator[_Cap]:
         """The 2m faces of the whole cube, or the two halves of a cell across its longest edge."""
         width = self.high - self.low
+        if not np.any(width > 0):  # a single direction
+            return
         if np.all(width > 0):
             for axis, side in itertools.product(range(width.size), (-1.0, 1.0)):
                 low, high = self.low.copy(), self.high.copy()
@@ -260,11 +262,11 @@ class _Node:
     split: Callable[[], Iterator[_Node]]
 
 
-def _maximise(root: _Node, budget: int) -> tuple[float, float]:
-    """(attained, bound) of the maximum, best bound first, until they are within ``GAP`` or the budget is spent."""
+def _maximise(root: _Node, budget: int, gap: float = GAP) -> tuple[float, float]:
+    """(attained, bound) of the maximum, best bound first, until they are within ``gap`` or the budget is spent."""
     order = itertools.count()
     best, spent, heap = root.value, 1, [(-root.bound, next(order), root)]
-    while spent < budget and -heap[0][0] > best + GAP * abs(best):
+    while spent < budget and -heap[0][0] > best + gap * abs(best):
         bound, _, node = heapq.heappop(heap)
         children = list(node.split())
         if not children:  # a leaf keeps its bound, and no bound left is larger
@@ -302,7 +304,8 @@ def _gamma(sample: _Sample, phi: float, budget: int) -> Bracket:
         return _Node(-_smallest(settled), value, split)
 
     root = node(_Cap.sphere(sample.dim - 1), taught, np.zeros((sample.dim, sample.dim)))
-    attained, bound = _maximise(root, budget)
+    # In the plane there are two directions, and no reason to stop before both are seen.
+    attained, bound = _maximise(root, max(budget, 3), 0.0 if sample.dim == 2 else GAP)
     searched = _descend_gamma(taught, cosine, sine)
     return _widen(-bound, min(-attained, searched), sample, sample.trace)
 
