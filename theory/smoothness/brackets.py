@@ -222,7 +222,8 @@ def _gamma(sample: _Sample, phi: float, budget: int) -> Bracket:
         return Node(-_smallest(settled), value, split)
 
     root = node(Cap.sphere(sample.dim - 1), taught, np.zeros((sample.dim, sample.dim)))
-    attained, bound = maximise(root, budget)
+    # In the plane there are two directions, and no reason to stop before both are seen.
+    attained, bound = maximise(root, max(budget, 3), 0.0 if sample.dim == 2 else GAP)
     searched = _descend_gamma(taught, cosine, sine)
     return _widen(-bound, min(-attained, searched), sample, sample.trace)
 

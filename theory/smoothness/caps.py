@@ -43,6 +43,8 @@ class Cap:
     def split(self) -> Iterator[Cap]:
         """The 2m faces of the whole cube, or the two halves of a cell across its longest edge."""
         width = self.high - self.low
+        if not np.any(width > 0):  # a single direction
+            return
         if np.all(width > 0):
             for axis, side in itertools.product(range(width.size), (-1.0, 1.0)):
                 low, high = self.low.copy(), self.high.copy()
@@ -66,11 +68,11 @@ class Node:
     split: Callable[[], Iterator[Node]]
 
 
-def maximise(root: Node, budget: int) -> tuple[float, float]:
-    """(attained, bound) of the maximum, best bound first, until they are within ``GAP`` or the budget is spent."""
+def maximise(root: Node, budget: int, gap: float = GAP) -> tuple[float, float]:
+    """(attained, bound) of the maximum, best bound first, until they are within ``gap`` or the budget is spent."""
     order = itertools.count()
     best, spent, heap = root.value, 1, [(-root.bound, next(order), root)]
-    while spent < budget and -heap[0][0] > best + GAP * abs(best):
+    while spent < budget and -heap[0][0] > best + gap * abs(best):
         bound, _, node = heapq.heappop(heap)
         children = list(node.split())
         if not children:  # a leaf keeps its bound, and no bound left is larger
