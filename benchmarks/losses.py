@@ -11,7 +11,7 @@ from benchmarks.reference import gaussian_gradient, sample_gradient
 from theory import problems
 from theory.arrays import to_numpy
 from theory.distributions import Gaussian
-from theory.distributions.table import wedge_table
+from theory.distributions.table import forget_tables, wedge_table
 from theory.objectives import PopulationLoss, SampleLoss
 
 SEED = 2018
@@ -59,7 +59,7 @@ class MomentTable(Timed):
     def prepare(self, law: str) -> None:
         """The law, of which nothing is known yet."""
         self.law = problems.law(law, 100)
-        wedge_table.cache_clear()
+        forget_tables()
 
     def run(self) -> None:
         """Make its table."""

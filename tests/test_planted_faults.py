@@ -573,7 +573,7 @@ PLANTS: dict[str, Plant] = {
 
 def clear() -> None:
     """Forget what was computed from a law before, with or without a plant."""
-    table._wedge_table.cache_clear()
+    table.forget_tables()
     drawn.cache_clear()
 
 

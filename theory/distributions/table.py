@@ -87,6 +87,11 @@ def wedge_table(law: AxisSymmetric) -> WedgeTable:
     return _wedge_table(replace(law, axis=None))
 
 
+def forget_tables() -> None:
+    """Drop every table that is kept: whoever times the building of one, or changes a law's moments, needs to."""
+    _wedge_table.cache_clear()
+
+
 @functools.lru_cache(maxsize=64)
 def _wedge_table(law: AxisSymmetric) -> WedgeTable:
     along, across = law.half()
