@@ -19,7 +19,6 @@ ORDER = (
     "distributions",
     "objectives",
     "smoothness",
-    "closeness",
     "descent",
     "problems",
     "claims",

@@ -2,13 +2,12 @@
 
 from theory.descent.gradient import Descent, descend
 from theory.descent.outcome import Outcome
-from theory.descent.records import guaranteed, least, smallest, tidy
-from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
+from theory.descent.records import guaranteed, least, tidy
+from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
     "Admissible",
-    "Along",
     "Constant",
     "Descent",
     "Outcome",
@@ -21,6 +20,5 @@ __all__ = [
     "descend_stochastically",
     "guaranteed",
     "least",
-    "smallest",
     "tidy",
 ]

@@ -22,11 +22,6 @@ def least(measured: Float[np.ndarray, "steps runs"], promised: Float[np.ndarray,
     return int(place[0]), int(place[1])
 
 
-def smallest(measured: Float[np.ndarray, "steps runs"]) -> float:
-    """The least of all measured; NaN, which marks ended runs, is passed over."""
-    return float(np.nanmin(measured))
-
-
 def tidy(run: Descent, *, points: int = 60, **columns: Any) -> dict[str, np.ndarray]:
     """One row for each of about ``points`` iterations (spaced logarithmically) of each run, until the run ends.
 

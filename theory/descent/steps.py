@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -140,20 +140,6 @@ class Prescribed:
 
     def __call__(self, progress: Progress) -> float:
         return self.eta
-
-
-@dataclass(frozen=True)
-class Along:
-    """η_t = step(φ_t), sin φ_t = ‖w_t − w*‖/‖w*‖, such as the ``step`` of :class:`theory.closeness.Curve`.
-
-    Outside ‖w − w*‖ < ‖w*‖ the step just below φ = π/2 is taken.
-    """
-
-    at: Callable[[Any], Any]
-
-    def __call__(self, progress: Progress) -> Any:
-        xp = array_namespace(progress.distance)
-        return self.at(xp.asin(xp.clip(progress.distance, 0.0, 1.0)))
 
 
 @dataclass(frozen=True)

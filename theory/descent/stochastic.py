@@ -24,6 +24,7 @@ from theory.descent.gradient import (
     _Recorder,
     _Runs,
 )
+from theory.descent.outcome import Outcome
 from theory.descent.steps import Progress, StepRule
 
 HELD = 1 << 23
@@ -189,7 +190,7 @@ def _loop(group: _Group, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
         # NaN compares false: ~(d ≤ region) catches it as well.
         over = (distance <= limits.tolerance) | ~(distance <= limits.region) | (t == limits.steps)
         if bool(xp.any(over)):
-            (distance,) = runs.end(t, over, xp.zeros_like(over), limits, distance)
+            (distance,) = runs.end(t, over, Outcome.STEP_LIMIT, limits, distance)
             if runs.index.size == 0:
                 return
         eta = rule(Progress(t, distance, runs.index + group.first))

@@ -1,13 +1,12 @@
 """Named instances that claims, tests and benchmarks share."""
 
 from theory.problems.images import digits, load, read_idx
-from theory.problems.laws import DIMENSIONS, PATCHES, crossed_pairs, filter_patches, law
+from theory.problems.laws import DIMENSIONS, law
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
     below_zero,
     beside,
-    disc,
     half_disc,
     in_ball,
     near_teacher,
@@ -16,15 +15,11 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
-    "PATCHES",
     "ball_chance",
     "ball_chance_bounds",
     "below_zero",
     "beside",
-    "crossed_pairs",
     "digits",
-    "disc",
-    "filter_patches",
     "half_disc",
     "in_ball",
     "law",

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import numpy as np
-from jaxtyping import Float
-
 from theory.checks import number, refuse
-from theory.distributions import AngularMixture, AxisSymmetric, ClosePatches, Gaussian, UniformSphere, Watson
+from theory.distributions import AngularMixture, AxisSymmetric, Gaussian, UniformSphere, Watson
 
 DIMENSIONS = (2, 5, 25, 100)
-
-PATCHES = 4
-"""k of the close patches."""
 
 _FAMILIES: dict[str, Callable[..., AxisSymmetric]] = {
     "gaussian": Gaussian,
@@ -46,29 +40,3 @@ def law(name: str, dim: int) -> AxisSymmetric:
     if len(parameters) != wanted:
         raise refuse("law", repr(name), "with one parameter in parentheses" if wanted else "without a parameter")
     return _FAMILIES[match[1]](dim, *parameters)
-
-
-def crossed_pairs() -> Float[np.ndarray, "2 2 2"]:
-    """Two samples of two patches in the plane, at −45° and 75°, and at 15° and 75°, to the teacher of these problems.
-
-    So loosely coupled that gradient descent leaves the teacher from starts within ‖w − w*‖ < ‖w*‖.
-    """
-    turns = np.deg2rad([[-45.0, 75.0], [15.0, 75.0]])
-    return np.stack([np.cos(turns), np.sin(turns)], axis=-1)
-
-
-def filter_patches(
-    name: str, spread: float, closeness: float, samples: int, *, rng: np.random.Generator
-) -> Float[np.ndarray, "n k 2"]:
-    """``samples`` draws of four close patches in the plane ("close"), or the pairs of :func:`crossed_pairs` ("pairs").
-
-    Raises
-    ------
-    BadInput
-        If there is no such law, or a number is out of its range.
-    """
-    if name == "pairs":
-        return crossed_pairs()
-    if name != "close":
-        raise refuse("law", repr(name), "'close' or 'pairs'")
-    return ClosePatches(2, PATCHES, spread, closeness).sample(samples, rng=rng)

@@ -34,15 +34,6 @@ def half_disc(
     return np.vstack([1 + r * np.cos(psi), across[:, None] * (r * np.sin(psi))])
 
 
-def disc(n: int, *, rng: np.random.Generator, radius: float = 1.0) -> Float[np.ndarray, "2 n"]:
-    """n starts in the plane that cover ‖w₀ − w*‖ < radius evenly, on both sides of w*: for laws without symmetry."""
-    from scipy.stats import qmc
-
-    unit = qmc.Sobol(2, rng=rng).random_base2(math.ceil(math.log2(max(2, n))))[:n]
-    r, psi = radius * np.sqrt(unit[:, 0]), 2 * math.pi * unit[:, 1]
-    return np.vstack([1 + r * np.cos(psi), r * np.sin(psi)])
-
-
 def in_ball(n: int, dim: int, *, rng: np.random.Generator, radius: float = 1.0) -> Float[np.ndarray, "p n"]:
     """n starts uniform in the ball of ``radius`` around 0 in R^dim."""
     points = rng.standard_normal((dim, n))
