@@ -32,8 +32,20 @@ app = typer.Typer(
 Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY|GLOB", help="Claims; all of them by default.")]
 Profile = Annotated[str, typer.Option(metavar="quick|paper", help="Size of the grids.")]
 Backend = Annotated[str, typer.Option(metavar="numpy|cupy", help="Library that measures.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.")]
-Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.")]
+
+
+def _whole(text: str) -> int:
+    """A whole number from the command line; the line that refuses any other names it."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}; it must be a whole number") from None
+
+
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.", parser=_whole)]
+Jobs = Annotated[
+    int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.", parser=_whole)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import theory
-from theory.claims.claim import Finding
+from theory.claims.claim import Cell, Finding, Profile
+
+LAWS = ("gaussian", "sphere", "mixture(1)", "mixture(0.5)", "mixture(0.15)", "watson(5)")
+
+
+def step_cells(profile: Profile) -> list[Cell]:
+    """Laws from smooth to spiky in every dimension; the paper profile adds the extremes."""
+    runs, steps = (16, 400) if profile == "quick" else (64, 5000)
+    laws = LAWS if profile == "quick" else (*LAWS, "mixture(inf)", "mixture(0.05)", "watson(-5)")
+    grid = [(law, dim) for law in laws for dim in theory.problems.DIMENSIONS]
+    return [Cell({"law": law, "dim": dim, "runs": runs, "steps": steps}) for law, dim in grid]
 
 
 def worst_step(run: Any, promised: Any, *, form: str = "", control: str = "") -> Finding:

@@ -11,8 +11,8 @@ In a frame whose first vector is w*, write z = (z₁, y) and w = cos θ w* + sin
   θ = b, divided by a, bound λ_max/θ from above.
 
 For p = 2 the sphere is two points and all three are exact. The number of caps that a given precision takes grows like
-its inverse to the power p − 2, so beyond about p = 6 the brackets stay as wide as the budget leaves them: certified all
-the same. Every comparison gives way by its rounding error, and every eigenvalue is widened by its own.
+its inverse to the power p − 2, so from about p = 5 on the brackets stay as wide as the budget leaves them: certified
+all the same. Every comparison gives way by its rounding error, and every eigenvalue is widened by its own.
 
 A warning about β. A sample's sup of λ_max(A_{w,−w*})/θ over *all* θ > 0 does not converge as the sample grows: for
 points uniform in angle it behaves like sup F_n(t)/t, whose tail is P(sup > x) = 1/x for every n (Daniels 1945). From a

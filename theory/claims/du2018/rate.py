@@ -10,19 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import theory
-from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting
+from theory.claims.claim import Cell, Claim, Evidence, Relation, Setting
 from theory.claims.du2018 import PAPER
-from theory.claims.steps import worst_step
+from theory.claims.steps import step_cells, worst_step
 
-LAWS = ("gaussian", "sphere", "mixture(1)", "mixture(0.5)", "mixture(0.15)", "watson(5)")
 FACTOR, STEP = "8γ in the factor", "step times 40"
-
-
-def cells(profile: Profile) -> list[Cell]:
-    runs, steps = (16, 400) if profile == "quick" else (64, 5000)
-    laws = LAWS if profile == "quick" else (*LAWS, "mixture(inf)", "mixture(0.05)", "watson(-5)")
-    grid = [(law, dim) for law in laws for dim in theory.problems.DIMENSIONS]
-    return [Cell({"law": law, "dim": dim, "runs": runs, "steps": steps}) for law, dim in grid]
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
@@ -77,7 +69,7 @@ CLAIM = Claim(
         FACTOR: "γ replaced by 8γ in the factor, same runs",
         STEP: "the step multiplied by 40, in the run and in the factor",
     },
-    cells=cells,
+    cells=step_cells,
     measure=measure,
     headline="paper",
 )

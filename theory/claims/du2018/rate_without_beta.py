@@ -8,19 +8,11 @@ This is not in the paper: it follows from ‖∇ℓ‖² ≤ L ⟨∇ℓ, w − 
 from __future__ import annotations
 
 import theory
-from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting
+from theory.claims.claim import Cell, Claim, Evidence, Relation, Setting
 from theory.claims.du2018 import PAPER
-from theory.claims.steps import worst_step
+from theory.claims.steps import step_cells, worst_step
 
-LAWS = ("gaussian", "sphere", "mixture(1)", "mixture(0.5)", "mixture(0.15)", "watson(5)")
 TWICE, LONG = "2γ/L", "step 5/2L"
-
-
-def cells(profile: Profile) -> list[Cell]:
-    runs, steps = (16, 400) if profile == "quick" else (64, 5000)
-    laws = LAWS if profile == "quick" else (*LAWS, "mixture(inf)", "mixture(0.05)", "watson(-5)")
-    grid = [(law, dim) for law in laws for dim in theory.problems.DIMENSIONS]
-    return [Cell({"law": law, "dim": dim, "runs": runs, "steps": steps}) for law, dim in grid]
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
@@ -73,6 +65,6 @@ CLAIM = Claim(
         TWICE: "2γ/L, twice the contraction, same runs",
         LONG: "a step of 5/2L, beyond 2/L: claimed to lose no ground anywhere",
     },
-    cells=cells,
+    cells=step_cells,
     measure=measure,
 )
