@@ -66,11 +66,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and with what a cell is measured: its own random stream, the array namespace, the profile."""
+    """Where and with what a cell is measured: its own random stream, the array namespace, the profile.
+
+    ``images`` says where a claim about real images takes them from: see :func:`theory.problems.images.load`.
+    """
 
     rng: Any
     xp: Any
     profile: Profile
+    images: str = "digits"
 
 
 @dataclass(frozen=True)
