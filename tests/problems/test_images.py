@@ -25,6 +25,7 @@ from scipy import sparse
 
 from theory.checks import BadInput
 from theory.problems import digits, load, read_idx
+from theory.problems import images as module
 from theory.problems.images import CHUNK, LARGEST
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,13 @@ MNIST = ROOT.parent / "shared" / "data" / "mnist"
 needs_mnist = pytest.mark.skipif(
     not MNIST.is_dir(), reason=f"MNIST's test images are not in {MNIST}, beside the checkout"
 )
+
+
+@pytest.fixture(autouse=True)
+def _none_held():
+    """What one test has put in a place must not be what the next one finds there."""
+    module.forget()
+
 
 CODES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 

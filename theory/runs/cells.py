@@ -16,9 +16,10 @@ from theory.checks import refuse
 from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Setting
 from theory.claims.verdict import limits
+from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import plain, stream
 
-RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "dtype"})
+RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "images", "dtype"})
 """Columns of the store that a claim may not use for its points, nor (``dtype`` apart) for its parameters."""
 
 INSTANCE = frozenset(
@@ -28,6 +29,10 @@ INSTANCE = frozenset(
     "slack",
 }
 """Entries of an instance in the document, which a finding's details may not replace."""
+
+
+_NUMBERS = ("predicted", "measured", "low", "high", "rounding")
+"""The numbers of a finding that it is judged by."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Task:
     profile: Profile
     seed: int
     backend: str
+    images: Source = DIGITS
 
     def describe(self) -> str:
         """The cell in words: ``dim=5 law=sphere``, and the control that it belongs to."""
@@ -77,10 +83,12 @@ def one_line(error: BaseException) -> str:
 
 
 def _evidence(task: Task, claim: Claim) -> Evidence:
+    task.images.check()
     setting = Setting(
         rng=stream(task.seed, task.key, task.cell),
         xp=namespace(task.backend),
         profile=task.profile,
+        images=task.images.place,
     )
     # A claim that prints must not break the document on standard output.
     with _one_thread(), contextlib.redirect_stdout(sys.stderr):
@@ -112,6 +120,7 @@ def _normal(claim: Claim, cell: Cell, evidence: Any) -> Evidence:
 def _finding(claim: Claim, finding: Finding) -> Finding:
     if finding.control and finding.control not in claim.controls:
         raise refuse("control", repr(finding.control), f"one of {sorted(claim.controls)}, the controls of {claim.key}")
+    finding = replace(finding, **{name: _float(getattr(finding, name)) for name in _NUMBERS})
     limits(finding)
     if taken := sorted(INSTANCE.intersection(finding.details)):
         raise refuse("details", f"a mapping with {', '.join(taken)} in it", "free of the instance's own entries")
@@ -120,6 +129,11 @@ def _finding(claim: Claim, finding: Finding) -> Finding:
         margins={name: float(margin) for name, margin in finding.margins.items()},
         details={name: plain(value) for name, value in finding.details.items()},
     )
+
+
+def _float(value: Any) -> float | None:
+    """In the double precision that verdicts are computed and kept in, whatever measured it."""
+    return None if value is None else float(value)
 
 
 def _check_points(points: Mapping[str, np.ndarray]) -> None:
