@@ -93,8 +93,13 @@ def load(source: str | os.PathLike[str], *, limit: int = LARGEST) -> Float[np.nd
 
 
 @functools.lru_cache(maxsize=1)
-def _held(name: str, on_openml: bool, limit: int, seen: tuple[int, ...] | None) -> Float[np.ndarray, "n ..."]:
-    """What ``load`` gives, found once: ``seen`` tells a file from what stood in its place before."""
+def _held(
+    name: str,
+    on_openml: bool,
+    limit: int,
+    seen: tuple[int, ...] | None,  # noqa: ARG001  tells a file from what stood in its place before
+) -> Float[np.ndarray, "n ..."]:
+    """What ``load`` gives, found once."""
     images = digits() if name == "digits" else _openml(name) if on_openml else _from_file(name, limit)
     images.flags.writeable = False
     return images

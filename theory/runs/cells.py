@@ -31,10 +31,6 @@ INSTANCE = frozenset(
 """Entries of an instance in the document, which a finding's details may not replace."""
 
 
-_NUMBERS = ("predicted", "measured", "low", "high", "rounding")
-"""The numbers of a finding that it is judged by."""
-
-
 @dataclass(frozen=True)
 class Task:
     """A cell to be measured, as plain data that any process can be sent."""
@@ -118,9 +114,17 @@ def _normal(claim: Claim, cell: Cell, evidence: Any) -> Evidence:
 
 
 def _finding(claim: Claim, finding: Finding) -> Finding:
+    """In the double precision that verdicts are reached in, whatever measured it."""
     if finding.control and finding.control not in claim.controls:
         raise refuse("control", repr(finding.control), f"one of {sorted(claim.controls)}, the controls of {claim.key}")
-    finding = replace(finding, **{name: _float(getattr(finding, name)) for name in _NUMBERS})
+    finding = replace(
+        finding,
+        predicted=float(finding.predicted),
+        measured=float(finding.measured),
+        low=None if finding.low is None else float(finding.low),
+        high=None if finding.high is None else float(finding.high),
+        rounding=float(finding.rounding),
+    )
     limits(finding)
     if taken := sorted(INSTANCE.intersection(finding.details)):
         raise refuse("details", f"a mapping with {', '.join(taken)} in it", "free of the instance's own entries")
@@ -129,11 +133,6 @@ def _finding(claim: Claim, finding: Finding) -> Finding:
         margins={name: float(margin) for name, margin in finding.margins.items()},
         details={name: plain(value) for name, value in finding.details.items()},
     )
-
-
-def _float(value: Any) -> float | None:
-    """In the double precision that verdicts are computed and kept in, whatever measured it."""
-    return None if value is None else float(value)
 
 
 def _check_points(points: Mapping[str, np.ndarray]) -> None:

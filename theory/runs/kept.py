@@ -77,7 +77,9 @@ class Kept:
         except OSError as error:
             warn, self._warn = self._warn, None  # once is enough
             if warn:
-                warn(f"cells cannot be kept in {self.folder} ({error.strerror or error}); an interrupted run starts anew")
+                warn(
+                    f"cells cannot be kept in {self.folder} ({error.strerror or error}); an interrupted run starts anew"
+                )
 
     def _prepare(self, folder: Path) -> None:
         if not folder.is_dir():

@@ -193,9 +193,9 @@ def read(out: Path, profile: str, *, warn: Warn | None = None) -> Iterator[Store
 
 
 def records(out: Path, profile: str) -> Iterator[Mapping[str, Any]]:
-    """The metadata of every claim in the store, without its rows: ``claim``, ``provenance`` and each cell's ``seconds``.
+    """The metadata of every claim in the store, without its rows: ``claim``, ``provenance``, ``seconds`` by cell.
 
-    Files that cannot be read are left out; so are the ``seconds`` of cells that an older version did not store.
+    Files that cannot be read are left out. Older ones have no ``seconds`` but the claim's.
     """
     for path in sorted((out / profile).glob("*.parquet")):
         with contextlib.suppress(BadInput):
