@@ -44,9 +44,14 @@ class TestLeft:
     def test_follows_the_pace_of_this_run(self):
         found, grid = Estimate(record(), tasks(), 1), tasks()
         found.add(done(grid[0], 3.0))
-        assert found.left == pytest.approx(3 * 9)
+        assert found.left == pytest.approx((3 + 1) / (1 + 1) * 9)  # 1 is a tenth of the 10 seconds that it took before
         found.add(done(grid[3], 2.0))
-        assert found.left == pytest.approx((3 + 2) / (1 + 4) * 5)
+        assert found.left == pytest.approx((3 + 2 + 1) / (1 + 4 + 1) * 5)
+
+    def test_is_little_moved_by_one_small_cell(self):
+        grid, found = tasks(), Estimate(record(seconds=(0.1, 33.3, 33.3, 33.3)), tasks(), 1)
+        found.add(done(grid[0], 1.0))
+        assert found.left == pytest.approx(100, rel=0.1)
 
     def test_is_nothing_when_all_is_done(self):
         found = Estimate(record(), tasks(), 2)
@@ -68,9 +73,9 @@ class TestLeft:
         assert found.left == pytest.approx(4 + 1)
 
     def test_cells_that_took_no_time_say_nothing_of_the_pace(self):
-        found = Estimate(record(seconds=(0.0, 2.0)), tasks(n=2), 1)
+        found = Estimate(record(seconds=(0.0, 0.0)), tasks(n=2), 1)
         found.add(done(tasks()[0], 1.0))
-        assert found.left == pytest.approx(2)
+        assert found.left == 0
 
 
 class TestSentence:

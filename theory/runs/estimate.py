@@ -14,6 +14,9 @@ from theory.runs.streams import identity
 PUBLISHED = Path(theory.__file__).parent.parent / "results"
 """The results that come with the source; beside an installed package there are none."""
 
+TRUST = 0.1
+"""The share of a run after which its own pace counts for as much as that of the earlier one."""
+
 Records = Mapping[str, Mapping[str, Any]]
 """The metadata of earlier runs, by claim: see ``theory.runs.store.records``."""
 
@@ -49,10 +52,14 @@ class Estimate:
         known, unknown = self._known(), [key for name, key in self._waiting.items() if name not in self._before]
         if unknown and not self._measured:
             return None
+        return self._shared(self._pace() * known + sum(map(self._average, unknown)))
+
+    def _pace(self) -> float:
+        """How much longer cells take now, as if at first ``TRUST`` of the run had taken what it took before."""
+        trusted = TRUST * sum(self._before.values())
         both = [(now, self._before[name]) for name, _, now in self._measured if name in self._before]
-        expected = sum(before for _, before in both)
-        pace = sum(now for now, _ in both) / expected if expected else 1.0
-        return self._shared(pace * known + sum(map(self._average, unknown)))
+        expected = sum(before for _, before in both) + trusted
+        return (sum(now for now, _ in both) + trusted) / expected if expected else 1.0
 
     def _known(self) -> float:
         return sum(self._before[name] for name in self._waiting if name in self._before)
@@ -92,11 +99,11 @@ def _name(task: Task) -> str:
 
 
 def _recorded(record: Mapping[str, Any], task: Task) -> float:
-    """Seconds of this cell then, or of an average one where each was not recorded."""
+    """Seconds of this cell then, or of an average one where each was not recorded; parameters tell most cells apart."""
     each, claim = record.get("seconds", {}), record["claim"]
     if _name(task) in each:
         return float(each[_name(task)])
-    cells = len(each) or len({str((i["parameters"], i["control"])) for i in claim["instances"]})
+    cells = len(each) or len({str(instance["parameters"]) for instance in claim["instances"]})
     return float(claim["seconds"]) / max(1, cells)
 
 
