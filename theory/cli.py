@@ -242,7 +242,7 @@ def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder
     if finished and not as_json:
         table.show(sorted(finished, key=lambda claim: claim["key"]), sys.stdout)
     stored = f"{len(finished)} of {len(claims)} claims are finished and stored in {folder}"
-    return _complain(f"interrupted; {stored}; the same command takes up the rest", INTERRUPTED)
+    return _complain(f"interrupted; {stored}; the same command goes on from there", INTERRUPTED)
 
 
 @app.command()

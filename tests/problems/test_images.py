@@ -352,6 +352,32 @@ class TestLoad:
         assert images.dtype == np.float64
         np.testing.assert_array_equal(images, array)
 
+    def test_are_held_for_the_next_who_asks_and_let_go(self, write):
+        file = write(idx(np.ones((3, 4, 5))))
+        images = load(file)
+        assert load(file) is images
+        with pytest.raises(ValueError, match="read-only"):
+            images[0] = 1
+        module.forget()
+        assert load(file) is not images
+
+    def test_a_file_that_has_changed_is_read_again(self, write, monkeypatch):
+        for value in (1.0, 2.0):
+            assert load(write(idx(np.full((3, int(4 * value), 5), value))))[0, 0, 0] == value
+
+    def test_the_same_name_in_another_folder_is_another_file(self, tmp_path, monkeypatch):
+        for name, value in (("a", 1.0), ("b", 2.0)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "x.idx").write_bytes(idx(np.full((3, 4, 5), value)))
+            monkeypatch.chdir(tmp_path / name)
+            assert load("x.idx")[0, 0, 0] == value
+
+    def test_what_is_held_respects_the_limit(self, write):
+        file = write(BYTES)
+        load(file)
+        with pytest.raises(BadInput, match=r"of at most 59 bytes"):
+            load(file, limit=59)
+
     def test_a_file_in_this_folder_is_no_name(self, write, monkeypatch):
         monkeypatch.chdir(write(BYTES, "mnist_784").parent)
         assert load("mnist_784").shape == (3, 4, 5)
