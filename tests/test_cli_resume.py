@@ -164,7 +164,7 @@ class TestImages:
         digest = document["provenance"]["images_sha256"]
         assert len(digest) == 64
         assert stored.provenance["images_sha256"] == digest
-        assert set(stored.frame["images"]) == {f"some.idx ({digest[:8]})"}
+        assert set(stored.frame["image_source"]) == {f"some.idx ({digest[:8]})"}
         assert stored.provenance["images"] == document["provenance"]["images"] == f"some.idx ({digest[:8]})"
         assert "mine" not in json.dumps(document["provenance"])
 

@@ -42,14 +42,28 @@ class TestRows:
     def test_one_per_point_with_what_it_belongs_to(self, written, tmp_path):
         result, _ = written()
         frame = only(tmp_path).frame
-        fixed = ["claim", "version", "control", "cell", "n", "law", "seed", "commit", "backend", "images", "dtype"]
+        fixed = [
+            "claim",
+            "version",
+            "control",
+            "cell",
+            "n",
+            "law",
+            "seed",
+            "commit",
+            "backend",
+            "image_source",
+            "dtype",
+        ]
         assert list(frame) == [*fixed, "step", "value"]
         assert frame["cell"].tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
         assert frame["n"].tolist() == [1] * 3 + [2] * 3 + [3] * 6
         assert frame["control"].tolist() == [""] * 9 + ["halved"] * 3
         values = np.concatenate([outcome.evidence.points["value"] for outcome in result.outcomes])
         assert frame["value"].tolist() == values.tolist()
-        assert frame.iloc[0][["claim", "version", "law", "seed", "commit", "backend", "images", "dtype"]].tolist() == [
+        assert frame.iloc[0][
+            ["claim", "version", "law", "seed", "commit", "backend", "image_source", "dtype"]
+        ].tolist() == [
             "fake.holds",
             1,
             "uniform",

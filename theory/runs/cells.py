@@ -19,7 +19,7 @@ from theory.claims.verdict import limits
 from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import plain, stream
 
-RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "images", "dtype"})
+RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "image_source", "dtype"})
 """Columns of the store that a claim may not use for its points, nor (``dtype`` apart) for its parameters."""
 
 INSTANCE = frozenset(

@@ -124,8 +124,9 @@ def rows(result: ClaimResult, provenance: Mapping[str, Any]) -> pa.Table:
     for name in parameters:
         if name != "dtype":
             columns[name] = _repeated([outcome.task.cell.parameters.get(name) for outcome in cells], lengths)
-    for name in ("seed", "commit", "backend", "images"):
-        columns[name] = _repeated([provenance[name]] * len(cells), lengths)
+    origin = {"seed": "seed", "commit": "commit", "backend": "backend", "image_source": "images"}
+    for name, entry in origin.items():
+        columns[name] = _repeated([provenance[entry]] * len(cells), lengths)
     columns["dtype"] = _repeated([outcome.task.cell.parameters.get("dtype", "float64") for outcome in cells], lengths)
     for name in points:  # a point that repeats a parameter knows it best
         columns[name] = _stacked(name, cells, lengths)
