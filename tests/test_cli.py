@@ -119,10 +119,11 @@ class TestInterrupt:
         printed, said = process.communicate(timeout=100)
         assert process.returncode == 130
         assert first.startswith("[1/2] fake.holds  HOLDS")
-        assert said.splitlines() == ["theory: interrupted; 1 of 2 claims are finished and stored in results/quick"]
+        (last,) = said.splitlines()
+        assert last.startswith("theory: interrupted; 1 of 2 claims are finished and stored in results/quick; the same")
         assert printed.splitlines()[2].split()[:3] == ["fake.holds", "UPPER", "HOLDS"]
         assert [stored.key for stored in store.read(tmp_path / "results", "quick")] == ["fake.holds"]
-        assert [path.name for path in (tmp_path / "results" / "quick").iterdir()] == ["fake.holds.parquet"]
+        assert {path.name for path in (tmp_path / "results" / "quick").iterdir()} == {".cells", "fake.holds.parquet"}
         assert [pid for pid in pids if Path("/proc", pid.name).exists()] == []
 
 
@@ -156,6 +157,14 @@ class TestBadUsage:
             (["verify", "fake.holds", "--profile", "slow"], "profile is 'slow'; it must be quick or paper"),
             (["verify", "fake.holds", "--backend", "torch"], "backend is 'torch'; it must be numpy or cupy"),
             (["verify", "fake.holds", "--out", "file/out"], "out is file/out (Not a directory); it must be a folder"),
+            (
+                ["verify", "fake.holds", "--images", "none.idx"],
+                "images: path is 'none.idx'; it must be a file that can",
+            ),
+            (["verify", "fake.holds", "--images", "file"], "images: path is 'file'; it must be in IDX format"),
+            (["verify", "fake.holds", "--images", "."], "images: path is '.'; it must be a file"),
+            (["verify", "fake.holds", "--images"], "--images"),
+            (["verify", "fake.holds", "--rerun=no"], "--rerun"),
             (["verify", "--nonsense"], "--nonsense"),
             (["nonsense"], "nonsense"),
             (["explain"], "KEY"),

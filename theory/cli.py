@@ -17,6 +17,7 @@ from theory.checks import BadInput
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
     from theory.report.progress import Follower
+    from theory.runs.engine import Progress
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,6 +47,10 @@ Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams
 Jobs = Annotated[
     int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.", parser=_whole)
 ]
+Images = Annotated[
+    str, typer.Option(metavar="SOURCE", help="Real images: digits, the path of an IDX file, or a name on OpenML.")
+]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Measure anew what an interrupted run has measured.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
@@ -130,6 +135,8 @@ def verify(
     backend: Backend = "numpy",
     seed: Seed = 0,
     jobs: Jobs = None,
+    images: Images = "digits",
+    rerun: Rerun = False,
     as_json: Json = False,
     out: Out = Path("results"),
 ) -> int:
@@ -137,16 +144,20 @@ def verify(
 
     Rows and verdicts are stored claim by claim; the table of verdicts comes last. The exit code is 0 only if every
     claim holds and every control is refuted; 1 if not; 2 for bad usage.
+
+    A run that is interrupted keeps the cells it has measured, in OUT/PROFILE/.cells; the same command takes them up.
+    A run that ends deletes them: the next one measures anew.
     """
     from theory.claims import select
     from theory.report.progress import follow
+    from theory.runs.sources import find
 
     claims = select(keys or [])
     finished: list[dict[str, Any]] = []
     try:
         with follow(sys.stderr, len(claims)) as follower:
-            options = {"profile": profile, "backend": backend, "seed": seed, "jobs": jobs}
-            origin = _measure(claims, options, out, follower, finished)
+            options = {"profile": profile, "backend": backend, "seed": seed, "images": find(images)}
+            origin = _measure(claims, options, jobs, rerun, out, follower, finished)
     except KeyboardInterrupt:
         return _interrupted(claims, finished, out / profile, as_json)
     return _present(finished, origin, as_json)
@@ -155,23 +166,61 @@ def verify(
 def _measure(
     claims: Sequence[Claim],
     options: dict[str, Any],
+    jobs: int | None,
+    rerun: bool,
     out: Path,
     follower: Follower,
     finished: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Run the claims; store and append each as it is finished; return where the figures come from."""
     from theory.runs import document, engine, provenance, store
+    from theory.runs.kept import Kept
 
-    results = engine.run(claims, **options, on_event=follower.cell)  # checks the options before anything is written
+    kept = Kept(out / str(options["profile"]), anew=rerun, warn=follower.say)
+    watch = _Watch(follower, out, options["profile"], jobs)
+    # It checks the options before anything is written.
+    results = engine.run(claims, **options, jobs=jobs, kept=kept, on_event=watch)
     folder = store.prepare(out, options["profile"])
-    origin = provenance.collect(seed=options["seed"], backend=options["backend"], profile=options["profile"])
+    watch.origin = origin = provenance.collect(**options)
     dated = provenance.dated(origin)
+    done = []
     with contextlib.closing(results):
         for result in results:
             store.write(result, dated, folder, warn=follower.say)
             finished.append(document.claim_document(result))
             follower.claim(finished[-1])
+            done.append((result.claim, [outcome.task for outcome in result.outcomes], result.errors))
+    for claim, tasks, errors in done:
+        if not errors:  # else the cells that failed may be measured again, without the others
+            kept.forget(claim, tasks)
     return origin
+
+
+class _Watch:
+    """What is said of the cells: how many are taken up, how long the others will take, how far the run is."""
+
+    def __init__(self, follower: Follower, out: Path, profile: str, jobs: int | None) -> None:
+        self.origin: dict[str, Any] = {}
+        self._follower, self._out, self._profile, self._jobs = follower, out, profile, jobs
+
+    def __call__(self, event: Progress) -> None:
+        if event.outcome is None:
+            self._begin(event)
+        else:
+            self._estimate.add(event.outcome)
+        self._follower.cell(event, self._estimate.left)
+
+    def _begin(self, event: Progress) -> None:
+        from theory.runs.estimate import Estimate, earlier
+        from theory.runs.pool import available
+
+        before = earlier(self._out, self._profile)
+        self._estimate = Estimate(before, event.waiting, self._jobs or available())
+        if event.all_done:
+            taken = f"taking up {event.all_done} of {event.all_total} cells of an interrupted run"
+            self._follower.say(f"{taken} (--rerun measures them anew)")
+        if self._profile == "paper" and event.waiting:
+            self._follower.say(f"paper profile: {self._estimate.sentence(self.origin)}")
 
 
 def _present(finished: list[dict[str, Any]], origin: dict[str, Any], as_json: bool) -> int:
@@ -193,7 +242,7 @@ def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder
     if finished and not as_json:
         table.show(sorted(finished, key=lambda claim: claim["key"]), sys.stdout)
     stored = f"{len(finished)} of {len(claims)} claims are finished and stored in {folder}"
-    return _complain(f"interrupted; {stored}", INTERRUPTED)
+    return _complain(f"interrupted; {stored}; the same command goes on from there", INTERRUPTED)
 
 
 @app.command()

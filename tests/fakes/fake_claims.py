@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -91,6 +92,26 @@ def endless(cell: Cell, setting) -> Evidence:
     raise AssertionError("nobody stopped it")
 
 
+def waiting(cell: Cell, setting) -> Evidence:
+    """Says which cell is measured, a line a measurement; the last ones wait for as long as there is a file "wait"."""
+    folder = Path(os.environ["FAKE_PIDS"]).parent
+    with (folder / "measured").open("a") as file:
+        file.write(f"{cell.parameters['n']}{cell.control}\n")
+    while cell.parameters["n"] == 3 and (folder / "wait").exists():
+        time.sleep(0.02)
+    return uniform_mean(cell, setting)
+
+
+def with_images(cell: Cell, setting) -> Evidence:
+    """From another folder than the one that the command was given a path in."""
+    from theory.problems import load
+
+    with contextlib.chdir(Path(__file__).parent):
+        total = float(load(setting.images).sum())
+    details = {"place": setting.images, "sum": total, "drawn": setting.rng.random()}
+    return Evidence([finding(cell, 0.5, details=details)], {"value": [0.5]})
+
+
 def no_grid(profile: str) -> list[Cell]:
     raise RuntimeError("no grid today")
 
@@ -120,6 +141,8 @@ DIES = claim("dies", dying)
 PRINTS = claim("prints", printing)
 UNSENDABLE = claim("unsendable", unsendable)
 SLOW = claim("slow", endless)
+WAITS = claim("waits", waiting)
+IMAGES = claim("images", with_images)
 NO_GRID = claim("nogrid", uniform_mean, no_grid)
 EMPTY = claim("empty", uniform_mean, lambda profile: [])
 TWICE = claim("twice", uniform_mean, twice_the_same)

@@ -25,6 +25,7 @@ from scipy import sparse
 
 from theory.checks import BadInput
 from theory.problems import digits, load, read_idx
+from theory.problems import images as module
 from theory.problems.images import CHUNK, LARGEST
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,13 @@ MNIST = ROOT.parent / "shared" / "data" / "mnist"
 needs_mnist = pytest.mark.skipif(
     not MNIST.is_dir(), reason=f"MNIST's test images are not in {MNIST}, beside the checkout"
 )
+
+
+@pytest.fixture(autouse=True)
+def _none_held():
+    """What one test has put in a place must not be what the next one finds there."""
+    module.forget()
+
 
 CODES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 
@@ -343,6 +351,32 @@ class TestLoad:
         images = load(str(write(idx(array))))
         assert images.dtype == np.float64
         np.testing.assert_array_equal(images, array)
+
+    def test_are_held_for_the_next_who_asks_and_let_go(self, write):
+        file = write(idx(np.ones((3, 4, 5))))
+        images = load(file)
+        assert load(file) is images
+        with pytest.raises(ValueError, match="read-only"):
+            images[0] = 1
+        module.forget()
+        assert load(file) is not images
+
+    def test_a_file_that_has_changed_is_read_again(self, write, monkeypatch):
+        for value in (1.0, 2.0):
+            assert load(write(idx(np.full((3, int(4 * value), 5), value))))[0, 0, 0] == value
+
+    def test_the_same_name_in_another_folder_is_another_file(self, tmp_path, monkeypatch):
+        for name, value in (("a", 1.0), ("b", 2.0)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "x.idx").write_bytes(idx(np.full((3, 4, 5), value)))
+            monkeypatch.chdir(tmp_path / name)
+            assert load("x.idx")[0, 0, 0] == value
+
+    def test_what_is_held_respects_the_limit(self, write):
+        file = write(BYTES)
+        load(file)
+        with pytest.raises(BadInput, match=r"of at most 59 bytes"):
+            load(file, limit=59)
 
     def test_a_file_in_this_folder_is_no_name(self, write, monkeypatch):
         monkeypatch.chdir(write(BYTES, "mnist_784").parent)

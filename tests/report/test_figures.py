@@ -18,7 +18,7 @@ from theory.runs import store
 from theory.runs.cells import Outcome, Task
 from theory.runs.engine import ClaimResult
 
-ORIGIN = {"commit": "abc", "backend": "numpy", "seed": 7}
+ORIGIN = {"commit": "abc", "backend": "numpy", "seed": 7, "images": "digits"}
 
 
 def rate_points(start_rates, iterations=(0, 1, 3, 10, 30)):

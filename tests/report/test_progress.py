@@ -22,8 +22,8 @@ class Stream(io.StringIO):
 def followed(terminal):
     stream = Stream(terminal)
     with follow(stream, 2) as follower:
-        follower.cell(Progress("", 0, 0, 0, 9))
-        follower.cell(Progress("a.b", 3, 4, 5, 9))
+        follower.cell(Progress("", 0, 0, 0, 9), None)
+        follower.cell(Progress("a.b", 3, 4, 5, 9), 700.0)
         follower.claim(CLAIM)
         follower.say("a note [with] brackets")
     return stream.getvalue()
@@ -42,6 +42,7 @@ def test_a_live_display_on_a_terminal(monkeypatch):
     text = followed(terminal=True)
     assert "a.b 3/4" in text
     assert "5/9" in text
+    assert "12 min left" in text
     assert "a.b  HOLDS  slack 0.5" in text
     assert "a note [with] brackets" in text
 

@@ -36,6 +36,14 @@ class TestEvidence:
         assert outcome.evidence.points["step"].tolist() == [1, 2]
         assert outcome.seconds > 0
 
+    def test_numbers_are_in_double_precision_whatever_measured_them(self, fakes, measured):
+        single = np.float32(0.1)
+        found = Finding(single, single, low=single, high=np.asarray(single), rounding=single)
+        (finding,) = measured(Evidence([found])).evidence.findings
+        numbers = [finding.predicted, finding.measured, finding.low, finding.high, finding.rounding]
+        assert numbers == [float(single)] * 5
+        assert {type(number) for number in numbers} == {float}
+
     def test_a_number_is_a_point(self, measured):
         assert measured(evidence({"step": 7})).evidence.points["step"].tolist() == [7]
 

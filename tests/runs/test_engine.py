@@ -15,6 +15,7 @@ from theory.checks import BadInput
 from theory.claims.verdict import Verdict
 from theory.runs import engine, pool
 from theory.runs.document import claim_document
+from theory.runs.kept import Kept
 
 
 def results(claims, **options):
@@ -53,6 +54,45 @@ class TestFigures:
         result = results([fakes.HOLDS], jobs=2)["fake.holds"]
         assert [outcome.task.index for outcome in result.outcomes] == [0, 1, 2, 3]
         assert [cell.parameters["n"] for cell, _ in result.findings] == [1, 2, 3, 3]
+
+
+class TestTakingUp:
+    """A run with a folder of kept cells."""
+
+    @pytest.fixture
+    def interrupted(self, fakes, tmp_path):
+        """Two of four cells of a claim, measured and kept."""
+        kept = Kept(tmp_path)
+
+        def stop(event):
+            if event.all_done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(engine.run([fakes.HOLDS], jobs=1, kept=kept, on_event=stop))
+        return kept
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_gives_the_figures_of_one_go(self, fakes, interrupted, jobs):
+        events = []
+        found = results([fakes.HOLDS], jobs=jobs, kept=interrupted, on_event=events.append)["fake.holds"]
+        assert figures(found) == figures(results([fakes.HOLDS], jobs=1)["fake.holds"])
+        assert (events[0].key, events[0].all_done, events[0].all_total, events[0].outcome) == ("", 2, 4, None)
+        assert [task.index for task in events[0].waiting] == [2, 3]
+        assert [(event.done, event.all_done) for event in events[1:]] == [(3, 3), (4, 4)]
+        assert sorted(event.outcome.task.index for event in events[1:]) == [2, 3]
+
+    def test_of_all_cells_measures_none(self, fakes, interrupted, monkeypatch):
+        first = results([fakes.HOLDS], jobs=1, kept=interrupted)["fake.holds"]
+        monkeypatch.setattr(engine, "outcomes", lambda tasks, jobs, claims: iter(tasks))
+        again = results([fakes.HOLDS], jobs=1, kept=interrupted)["fake.holds"]
+        assert figures(again) == figures(first)
+        assert again.seconds == first.seconds
+
+    def test_is_per_seed(self, fakes, interrupted):
+        events = []
+        results([fakes.HOLDS], jobs=1, seed=1, kept=interrupted, on_event=events.append)
+        assert (events[0].all_done, len(events[0].waiting)) == (0, 4)
 
 
 class TestVerdicts:

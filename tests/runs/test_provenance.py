@@ -10,6 +10,7 @@ import pytest
 
 import theory
 from theory.runs import provenance
+from theory.runs.sources import Source
 
 
 def git(folder, *arguments):
@@ -71,8 +72,16 @@ class TestCommit:
 class TestCollect:
     def test_has_all_that_figures_depend_on(self):
         found = provenance.collect(seed=7, backend="numpy", profile="quick")
-        assert {"commit", "versions", "device", "platform", "seed", "threads", "backend", "profile"} == set(found)
+        origin = {"commit", "versions", "device", "platform", "seed", "threads", "backend", "profile"}
+        assert origin | {"images", "images_sha256"} == set(found)
         assert (found["seed"], found["threads"], found["backend"]) == (7, 1, "numpy")
+
+    def test_tells_images_apart_and_nothing_of_where_they_lie(self):
+        own = Source("/home/somebody/a.idx", "a.idx", "0123456789abcdef")
+        found = provenance.collect(seed=7, backend="numpy", profile="quick", images=own)
+        assert (found["images"], found["images_sha256"]) == ("a.idx (01234567)", own.digest)
+        assert "somebody" not in str(found)
+        assert provenance.collect(seed=7, backend="numpy", profile="quick")["images"] == "digits"
 
     def test_is_the_same_twice(self):
         one, two = (provenance.collect(seed=7, backend="numpy", profile="quick") for _ in range(2))
@@ -88,7 +97,7 @@ def test_versions():
     found = provenance.versions()
     assert found["numpy"] == np.__version__
     assert found["theory"] == theory.__version__
-    assert {"python", "scipy", "pandas", "pyarrow"} < set(found)
+    assert {"python", "scipy", "scikit-learn", "pandas", "pyarrow"} < set(found)
 
 
 class TestDevice:

@@ -13,8 +13,9 @@ from theory.claims.verdict import conclude
 from theory.runs import engine, store
 from theory.runs.cells import Outcome, Task
 from theory.runs.document import claim_document
+from theory.runs.streams import identity
 
-ORIGIN = {"commit": "abc", "backend": "numpy", "seed": 7}
+ORIGIN = {"commit": "abc", "backend": "numpy", "seed": 7, "images": "digits"}
 
 
 @pytest.fixture
@@ -41,20 +42,35 @@ class TestRows:
     def test_one_per_point_with_what_it_belongs_to(self, written, tmp_path):
         result, _ = written()
         frame = only(tmp_path).frame
-        fixed = ["claim", "version", "control", "cell", "n", "law", "seed", "commit", "backend", "dtype"]
+        fixed = [
+            "claim",
+            "version",
+            "control",
+            "cell",
+            "n",
+            "law",
+            "seed",
+            "commit",
+            "backend",
+            "image_source",
+            "dtype",
+        ]
         assert list(frame) == [*fixed, "step", "value"]
         assert frame["cell"].tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
         assert frame["n"].tolist() == [1] * 3 + [2] * 3 + [3] * 6
         assert frame["control"].tolist() == [""] * 9 + ["halved"] * 3
         values = np.concatenate([outcome.evidence.points["value"] for outcome in result.outcomes])
         assert frame["value"].tolist() == values.tolist()
-        assert frame.iloc[0][["claim", "version", "law", "seed", "commit", "backend", "dtype"]].tolist() == [
+        assert frame.iloc[0][
+            ["claim", "version", "law", "seed", "commit", "backend", "image_source", "dtype"]
+        ].tolist() == [
             "fake.holds",
             1,
             "uniform",
             7,
             "abc",
             "numpy",
+            "digits",
             "float64",
         ]
 
@@ -117,7 +133,12 @@ class TestMetadata:
     def test_holds_provenance_and_document(self, written, tmp_path):
         result, path = written()
         content = json.loads(pq.read_schema(path).metadata[b"theory"])
+        seconds = content.pop("seconds")
         assert content == {"provenance": ORIGIN, "claim": claim_document(result)}
+        assert seconds == {
+            identity("fake.holds", outcome.task.cell): pytest.approx(outcome.seconds, abs=1e-3)
+            for outcome in result.outcomes
+        }
         assert (only(tmp_path).claim, only(tmp_path).provenance) == (content["claim"], ORIGIN)
 
 
@@ -189,6 +210,12 @@ class TestReading:
         said = []
         assert list(store.read(tmp_path, "quick", warn=said.append)) == []
         assert "was not written by this command" in said[0]
+
+    def test_of_the_metadata_alone(self, written, tmp_path, fakes):
+        result, path = written()
+        (path.parent / "broken.parquet").write_bytes(b"half")
+        (record,) = store.records(tmp_path, "quick")
+        assert (record["claim"], record["provenance"]) == (claim_document(result), ORIGIN)
 
     def test_an_empty_or_missing_store_is_empty(self, tmp_path):
         assert list(store.read(tmp_path / "nothing", "quick")) == []

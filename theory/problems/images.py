@@ -6,6 +6,7 @@ entries, all big-endian. Source: LeCun, Cortes & Burges, "The MNIST database of 
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import math
@@ -59,6 +60,8 @@ def digits() -> Float[np.ndarray, "1797 8 8"]:
 def load(source: str | os.PathLike[str], *, limit: int = LARGEST) -> Float[np.ndarray, "n ..."]:
     """Images (n, h, w), or signals (n, d), in float64, from wherever ``source`` says.
 
+    The last ones are held, read-only, for whoever asks for them next: a file is read again if it has changed since.
+
     Parameters
     ----------
     source
@@ -86,11 +89,38 @@ def load(source: str | os.PathLike[str], *, limit: int = LARGEST) -> Float[np.nd
     if not isinstance(source, str | os.PathLike):
         raise checks.refuse("source", repr(source), '"digits", the path of an IDX file, or a name on OpenML')
     name = os.fspath(source)
-    if name == "digits":
-        return digits()
-    if isinstance(source, str) and _on_openml(name):
-        return _openml(name)
-    found = read_idx(source, limit=limit)
+    return _held(name, isinstance(source, str) and _on_openml(name), limit, stamp(name))
+
+
+@functools.lru_cache(maxsize=1)
+def _held(
+    name: str,
+    on_openml: bool,
+    limit: int,
+    seen: tuple[int, ...] | None,  # noqa: ARG001  tells a file from what stood in its place before
+) -> Float[np.ndarray, "n ..."]:
+    """What ``load`` gives, found once."""
+    images = digits() if name == "digits" else _openml(name) if on_openml else _from_file(name, limit)
+    images.flags.writeable = False
+    return images
+
+
+def forget() -> None:
+    """Let go of the images that are held."""
+    _held.cache_clear()
+
+
+def stamp(source: str | os.PathLike[str]) -> tuple[int, ...] | None:
+    """What tells a file at ``source`` from another there: place on disk, size, time of change; None for no file."""
+    try:
+        found = Path(source).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _from_file(name: str, limit: int) -> Float[np.ndarray, "n ..."]:
+    found = read_idx(name, limit=limit)
     images = _numbers(f"array in {name!r}", found)
     if found.dtype == np.uint8:
         images /= 255
@@ -106,7 +136,8 @@ def _numbers(argument: str, found: Any) -> Float[np.ndarray, "n ..."]:
 
 def _on_openml(name: str) -> bool:
     """Whether this is a name there rather than a path: see ``load``."""
-    return bool(_OPENML_NAME.fullmatch(name)) and not name.endswith(_IDX_SUFFIXES) and not Path(name).exists()
+    openml = bool(_OPENML_NAME.fullmatch(name)) and not name.endswith(_IDX_SUFFIXES) and not Path(name).exists()
+    return openml and name != "digits"
 
 
 def _openml(name: str) -> Float[np.ndarray, "n ..."]:

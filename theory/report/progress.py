@@ -9,13 +9,14 @@ from typing import IO, Any
 
 from theory.report.table import line
 from theory.runs.engine import Progress
+from theory.runs.estimate import duration
 
 
 @dataclass(frozen=True)
 class Follower:
-    """What to call when a cell is done, when a claim is finished, and when there is something to say."""
+    """What to call when a cell is done (with the seconds left), a claim finished, or there is something to say."""
 
-    cell: Callable[[Progress], None]
+    cell: Callable[[Progress, float | None], None]
     claim: Callable[[Mapping[str, Any]], None]
     say: Callable[[str], None]
 
@@ -38,7 +39,7 @@ def _plain(stream: IO[str], claims: int) -> Follower:
         stream.flush()
 
     return Follower(
-        cell=lambda _: None,
+        cell=lambda _, __: None,
         claim=lambda claim: say(f"[{next(counter)}/{claims}] {line(claim)}"),
         say=say,
     )
@@ -50,15 +51,20 @@ def _live(stream: IO[str]) -> Iterator[Follower]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    described, left = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[left]"))
+    columns = (described, BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn(), left)
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     # Only standard error is taken over: standard output may be on its way to another program.
     with Bar(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("starting", total=None)
+        task = bar.add_task("starting", total=None, left="")
 
-        def cell(event: Progress) -> None:
+        def cell(event: Progress, left: float | None) -> None:
             of_claim = f"{event.key} {event.done}/{event.total}" if event.key else "cells"
-            bar.update(task, description=of_claim, completed=event.all_done, total=event.all_total)
+            bar.update(task, description=of_claim, completed=event.all_done, total=event.all_total, left=_left(left))
 
         say = console.print
         yield Follower(cell=cell, claim=lambda claim: say(line(claim), soft_wrap=True), say=say)
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"{duration(seconds)} left"

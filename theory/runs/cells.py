@@ -16,9 +16,10 @@ from theory.checks import refuse
 from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Setting
 from theory.claims.verdict import limits
+from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import plain, stream
 
-RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "dtype"})
+RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "image_source", "dtype"})
 """Columns of the store that a claim may not use for its points, nor (``dtype`` apart) for its parameters."""
 
 INSTANCE = frozenset(
@@ -40,6 +41,7 @@ class Task:
     profile: Profile
     seed: int
     backend: str
+    images: Source = DIGITS
 
     def describe(self) -> str:
         """The cell in words: ``dim=5 law=sphere``, and the control that it belongs to."""
@@ -77,10 +79,12 @@ def one_line(error: BaseException) -> str:
 
 
 def _evidence(task: Task, claim: Claim) -> Evidence:
+    task.images.check()
     setting = Setting(
         rng=stream(task.seed, task.key, task.cell),
         xp=namespace(task.backend),
         profile=task.profile,
+        images=task.images.place,
     )
     # A claim that prints must not break the document on standard output.
     with _one_thread(), contextlib.redirect_stdout(sys.stderr):
@@ -110,8 +114,17 @@ def _normal(claim: Claim, cell: Cell, evidence: Any) -> Evidence:
 
 
 def _finding(claim: Claim, finding: Finding) -> Finding:
+    """In the double precision that verdicts are reached in, whatever measured it."""
     if finding.control and finding.control not in claim.controls:
         raise refuse("control", repr(finding.control), f"one of {sorted(claim.controls)}, the controls of {claim.key}")
+    finding = replace(
+        finding,
+        predicted=float(finding.predicted),
+        measured=float(finding.measured),
+        low=None if finding.low is None else float(finding.low),
+        high=None if finding.high is None else float(finding.high),
+        rounding=float(finding.rounding),
+    )
     limits(finding)
     if taken := sorted(INSTANCE.intersection(finding.details)):
         raise refuse("details", f"a mapping with {', '.join(taken)} in it", "free of the instance's own entries")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import functools
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -12,7 +13,9 @@ from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Finding, Profile
 from theory.claims.verdict import ClaimVerdict, Verdict, conclude
 from theory.runs.cells import Outcome, Task, one_line
+from theory.runs.kept import Kept
 from theory.runs.pool import available, outcomes
+from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import identity, plain
 
 PROFILES: tuple[str, ...] = get_args(Profile)
@@ -42,13 +45,19 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """A cell is done: cells done and to do, of its claim and of the whole run. ``key`` is empty before the first."""
+    """A cell is done: cells done and to do, of its claim and of the whole run, and what became of it.
+
+    Before the first one is measured ``key`` is empty, ``all_done`` counts the cells that were taken up, and ``waiting``
+    has the others.
+    """
 
     key: str
     done: int
     total: int
     all_done: int
     all_total: int
+    outcome: Outcome | None = None
+    waiting: tuple[Task, ...] = ()
 
 
 def run(
@@ -58,6 +67,8 @@ def run(
     seed: int = 0,
     backend: str = "numpy",
     jobs: int | None = None,
+    images: Source = DIGITS,
+    kept: Kept | None = None,
     on_event: Callable[[Progress], None] | None = None,
 ) -> Generator[ClaimResult, None, None]:
     """Measure the cells of all claims, and yield each claim's result when its last cell is done.
@@ -65,6 +76,9 @@ def run(
     The figures do not depend on ``jobs``, the number of processes (by default, one per available CPU; 1 is this process
     itself). A cell that raises, or whose process dies, makes its claim INCONCLUSIVE and stops nothing else. The input
     is checked at once, before the first result is asked for. Close the iterator to stop early: the workers end too.
+
+    ``images`` are those of claims about real images: see :func:`theory.runs.sources.find`. Cells in ``kept`` are not
+    measured again, and those that are measured are kept there; deleting them is up to whoever stores the results.
 
     Raises
     ------
@@ -81,7 +95,8 @@ def run(
     namespace(backend)
     if jobs > 1:
         _require_registered(claims)
-    return _run(claims, cast(Profile, profile), seed, backend, jobs, on_event or _ignore)
+    lay = functools.partial(Task, profile=cast(Profile, profile), seed=seed, backend=backend, images=images)
+    return _run(claims, cast(Profile, profile), lay, jobs, kept, on_event or _ignore)
 
 
 def _require_registered(claims: Sequence[Claim]) -> None:
@@ -97,36 +112,55 @@ def _ignore(event: Progress) -> None:
 def _run(
     claims: Sequence[Claim],
     profile: Profile,
-    seed: int,
-    backend: str,
+    lay: Callable[[str, int, Cell], Task],
     jobs: int,
+    kept: Kept | None,
     on_event: Callable[[Progress], None],
 ) -> Generator[ClaimResult, None, None]:
     grids: dict[str, list[Task]] = {}
     for claim in claims:
         try:
-            grids[claim.key] = _grid(claim, profile, seed, backend)
+            grids[claim.key] = _grid(claim, profile, lay)
         except Exception as raised:  # noqa: BLE001  a claim may raise anything
             yield _conclude(claim, [], (f"the grid of profile {profile}: {one_line(raised)}",))
     tasks = [task for grid in grids.values() for task in grid]
     by_key = {claim.key: claim for claim in claims}
-    done: dict[str, list[Outcome]] = {key: [] for key in grids}
-    on_event(Progress("", 0, 0, 0, len(tasks)))
-    for count, outcome in enumerate(outcomes(tasks, jobs, by_key), 1):
+    done, waiting = _take_up(tasks, by_key, kept)
+    taken = len(tasks) - len(waiting)
+    on_event(Progress("", 0, 0, taken, len(tasks), None, waiting))
+    for key in [key for key, grid in grids.items() if len(done[key]) == len(grid)]:
+        yield _conclude(by_key[key], done.pop(key))
+    for count, outcome in enumerate(outcomes(waiting, jobs, by_key), taken + 1):
         key = outcome.task.key
+        if kept:
+            kept.keep(outcome, by_key[key])
         done[key].append(outcome)
-        on_event(Progress(key, len(done[key]), len(grids[key]), count, len(tasks)))
+        on_event(Progress(key, len(done[key]), len(grids[key]), count, len(tasks), outcome))
         if len(done[key]) == len(grids[key]):
             yield _conclude(by_key[key], done.pop(key))
 
 
-def _grid(claim: Claim, profile: Profile, seed: int, backend: str) -> list[Task]:
+def _take_up(
+    tasks: Sequence[Task], claims: Mapping[str, Claim], kept: Kept | None
+) -> tuple[dict[str, list[Outcome]], tuple[Task, ...]]:
+    """What is known already, by claim, and the cells that are left to measure."""
+    done: dict[str, list[Outcome]] = {task.key: [] for task in tasks}
+    waiting = []
+    for task in tasks:
+        if kept and (outcome := kept.find(task, claims[task.key])):
+            done[task.key].append(outcome)
+        else:
+            waiting.append(task)
+    return done, tuple(waiting)
+
+
+def _grid(claim: Claim, profile: Profile, lay: Callable[[str, int, Cell], Task]) -> list[Task]:
     """The claim's cells as tasks; two equal cells would share their random numbers, and count one finding twice."""
     seen: set[str] = set()
     tasks = []
     for index, cell in enumerate(claim.cells(profile)):
         own = Cell({name: plain(value) for name, value in cell.parameters.items()}, cell.control)
-        task = Task(claim.key, index, own, profile, seed, backend)
+        task = lay(claim.key, index, own)
         if identity(claim.key, own) in seen:
             raise refuse(f"cell {index}", f"a second {task.describe()}", "different from every other cell")
         seen.add(identity(claim.key, own))

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import theory
+from theory.runs.sources import DIGITS, Source
 
 THREADS = 1
 """Threads that a cell may use: see :mod:`theory.runs.cells`."""
 
-_LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow")
 _PACKAGE = Path(theory.__file__).resolve().parent
 
 
-def collect(*, seed: int, backend: str, profile: str) -> dict[str, Any]:
-    """All that the figures of a run may depend on; the same for every run of the same code on the same machine."""
+def collect(*, seed: int, backend: str, profile: str, images: Source = DIGITS) -> dict[str, Any]:
+    """All that the figures of a run may depend on; the same for every run of the same code on the same machine.
+
+    Of the real images it has the label and the digest, not the folder.
+    """
     return {
         "commit": commit(),
         "versions": versions(backend),
@@ -30,6 +34,8 @@ def collect(*, seed: int, backend: str, profile: str) -> dict[str, Any]:
         "profile": profile,
         "backend": backend,
         "seed": seed,
+        "images": images.label,
+        "images_sha256": images.digest,
         "threads": THREADS,
     }
 

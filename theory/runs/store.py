@@ -23,6 +23,8 @@ from theory.checks import BadInput, refuse
 from theory.runs.cells import Outcome
 from theory.runs.document import claim_document, dumps
 from theory.runs.engine import ClaimResult
+from theory.runs.files import replacing
+from theory.runs.streams import identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,37 +76,21 @@ def write(result: ClaimResult, provenance: Mapping[str, Any], folder: Path, *, w
         If the file cannot be written.
     """
     path = folder / f"{result.claim.key}.parquet"
-    content = {"provenance": dict(provenance), "claim": claim_document(result)}
+    content = {"provenance": dict(provenance), "claim": claim_document(result), "seconds": _seconds(result)}
     table = rows(result, provenance).replace_schema_metadata({METADATA: dumps(content, indent=None).encode()})
     try:
         _rescue(path, warn or _warn)
-        _replace(path, table)
+        with replacing(path) as file:
+            pq.write_table(table, file, compression="zstd")
     except OSError as error:
         raise refuse("out", f"{folder} ({error.strerror or error})", "a folder that can be written") from None
     return path
 
 
-def _replace(path: Path, table: pa.Table) -> None:
-    """Power may fail at any line: the old file is there, or the new one, whole."""
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    try:
-        with draft.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some systems cannot open a folder; there the move is as safe as it gets
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _seconds(result: ClaimResult) -> dict[str, float]:
+    """What each cell took, by its identity: no figure, and the best guide to what it will take again."""
+    measured = (outcome for outcome in result.outcomes if outcome.evidence)
+    return {identity(result.claim.key, outcome.task.cell): round(outcome.seconds, 3) for outcome in measured}
 
 
 def _rescue(path: Path, warn: Warn) -> None:
@@ -138,8 +124,9 @@ def rows(result: ClaimResult, provenance: Mapping[str, Any]) -> pa.Table:
     for name in parameters:
         if name != "dtype":
             columns[name] = _repeated([outcome.task.cell.parameters.get(name) for outcome in cells], lengths)
-    for name in ("seed", "commit", "backend"):
-        columns[name] = _repeated([provenance[name]] * len(cells), lengths)
+    origin = {"seed": "seed", "commit": "commit", "backend": "backend", "image_source": "images"}
+    for name, entry in origin.items():
+        columns[name] = _repeated([provenance[entry]] * len(cells), lengths)
     columns["dtype"] = _repeated([outcome.task.cell.parameters.get("dtype", "float64") for outcome in cells], lengths)
     for name in points:  # a point that repeats a parameter knows it best
         columns[name] = _stacked(name, cells, lengths)
@@ -206,11 +193,21 @@ def read(out: Path, profile: str, *, warn: Warn | None = None) -> Iterator[Store
             yield Stored(path.stem, table.to_pandas(), content["claim"], content["provenance"])
 
 
-def _load(path: Path) -> tuple[pa.Table, Mapping[str, Any]]:
+def records(out: Path, profile: str) -> Iterator[Mapping[str, Any]]:
+    """The metadata of every claim in the store, without its rows: ``claim``, ``provenance``, ``seconds`` by cell.
+
+    Files that cannot be read are left out. Older ones have no ``seconds`` but the claim's.
+    """
+    for path in sorted((out / profile).glob("*.parquet")):
+        with contextlib.suppress(BadInput):
+            yield _load(path, rows=False)[1]
+
+
+def _load(path: Path, *, rows: bool = True) -> tuple[pa.Table, Mapping[str, Any]]:
     try:
         # Not pq.read_table: that would take a folder named like "a=b" on the way for a column.
         with pq.ParquetFile(path) as file:
-            table = file.read()
+            table = file.read() if rows else file.schema_arrow.empty_table()
         content = json.loads((table.schema.metadata or {})[METADATA])
         content["claim"]["key"], content["provenance"]["commit"]
     except KeyError:
