@@ -57,12 +57,20 @@ def survey(images, first, entry):  # type: ignore[no-untyped-def]
     return norm, mass
 
 
+@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
+def smallest(row, start, stop):  # type: ignore[no-untyped-def]
+    """The smallest |entry| of a stretch. No limit is NaN: knowing that, the compiler compares many at a time."""
+    lowest = np.float32(np.inf)
+    for i in range(start, stop):
+        lowest = min(lowest, abs(row[i]))
+    return lowest
+
+
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others; returns how many that were."""
     looked = 0
     k, p = first.size, entry.size
-    blocks = least.shape[1] - 1
     for m in range(images.shape[0]):
         if flips[m] > most:
             flips[m] = 0
@@ -72,32 +80,27 @@ def move(images, first, entry, norm, w, allowance, path, most, total, limit, lea
         if least[m, 0] > path:
             continue
         fresh = least[m, 0] == 0.0
-        nearest = np.float32(np.inf)
-        for block in range(blocks):
-            if least[m, block + 1] <= path:
-                lowest = np.float32(np.inf)
-                for i in range(block * BLOCK, min(k, (block + 1) * BLOCK)):
-                    old = limit[m, i]
-                    reach = abs(old)
-                    if reach <= path:
-                        looked += 1
-                        size = norm[m, i]
-                        side = True
-                        reach = np.float32(np.inf)
-                        if size > 0:
-                            a = activation(images[m], first[i], entry, w)
-                            side = a >= 0
-                            margin = max(0.0, abs(a) / size - allowance)
-                            reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
-                            if side != (old > 0):
-                                sign = 1.0 if side else -1.0
-                                for j in range(p):
-                                    total[m, j] += sign * images[m, first[i] + entry[j]]
-                                if not fresh:
-                                    flips[m] += 1
-                        limit[m, i] = reach if side else -reach
-                    lowest = min(lowest, reach)
-                least[m, block + 1] = lowest
-            nearest = min(nearest, least[m, block + 1])
-        least[m, 0] = nearest
+        for block in range(least.shape[1] - 1):
+            if least[m, block + 1] > path:
+                continue
+            start, stop = block * BLOCK, min(k, (block + 1) * BLOCK)
+            for i in range(start, stop):
+                if abs(limit[m, i]) > path:
+                    continue
+                looked += 1
+                if norm[m, i] == 0:
+                    limit[m, i] = np.inf
+                    continue
+                a = activation(images[m], first[i], entry, w)
+                margin = max(0.0, abs(a) / norm[m, i] - allowance)
+                reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
+                if (a >= 0) != (limit[m, i] > 0):
+                    sign = 1.0 if a >= 0 else -1.0
+                    for j in range(p):
+                        total[m, j] += sign * images[m, first[i] + entry[j]]
+                    if not fresh:
+                        flips[m] += 1
+                limit[m, i] = reach if a >= 0 else -reach
+            least[m, block + 1] = smallest(limit[m], start, stop)
+        least[m, 0] = smallest(least[m], 1, least.shape[1])
     return looked
