@@ -188,6 +188,15 @@ class ImageLoss:
         mass = self._cut.survey[1]
         return float(np.linalg.eigvalsh(mass.T @ mass / self.n)[-1])
 
+    def relative(self, value: Any) -> Any:
+        """A loss as mean squared error over mean square label."""
+        return 2 * value / self.power
+
+    def hessian(self, w: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
+        """E[u uᵀ] at w, u = s/k: the second derivative of ℓ while no patch flips."""
+        total = self._at(_columns(w, self.teacher)[0][:, 0], lambda here: here.total)
+        return total.T @ total / (self.k**2 * self.n)
+
     def _given(self, labels: Any) -> Float[np.ndarray, " n"]:
         result = checks.array("labels", labels, np, ndim=(1,))
         if result.shape != (self.n,):
