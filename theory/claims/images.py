@@ -106,6 +106,7 @@ def mean(
 
 
 def columns(found: Learned) -> dict[str, Any]:
-    """The points behind the figure: the relative loss along every run."""
-    initial = found.run.loss * 0 + found.initial
-    return theory.descent.tidy(found.run, points=40, relative=found.relative, initial=initial)
+    """The points behind the figure: the relative loss along every run, and that in units of its first value."""
+    reduction = found.relative / found.relative[0]
+    initial = 0 * found.relative + found.initial
+    return theory.descent.tidy(found.run, points=40, relative=found.relative, reduction=reduction, initial=initial)
