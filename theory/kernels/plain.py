@@ -21,7 +21,7 @@ def survey(images: Float[np.ndarray, "n d"], first: Int[np.ndarray, " k"], entry
     z = images[:, first[:, None] + entry]
     square = np.sum(z**2, axis=2)
     norm = np.where(square > 0, np.maximum(np.sqrt(square) * UP, TINY), 0.0)
-    return norm.astype(np.float32), np.mean(np.abs(z), axis=1)
+    return np.where(norm < HUGE, norm, np.inf).astype(np.float32), np.mean(np.abs(z), axis=1)
 
 
 def move(

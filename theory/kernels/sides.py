@@ -51,7 +51,8 @@ def survey(images, first, entry):  # type: ignore[no-untyped-def]
                 square += z * z
                 mass[m, j] += abs(z)
             # Below this float32 has no relative accuracy left; only a patch of zeros has norm 0.
-            norm[m, i] = np.float32(max(np.sqrt(square) * UP, TINY)) if square > 0 else np.float32(0.0)
+            size = max(np.sqrt(square) * UP, TINY) if square > 0 else 0.0
+            norm[m, i] = np.float32(size if size < HUGE else np.inf)
         for j in range(p):
             mass[m, j] /= k
     return norm, mass
@@ -92,7 +93,7 @@ def move(images, first, entry, norm, w, allowance, path, most, total, limit, lea
                     limit[m, i] = np.inf
                     continue
                 a = activation(images[m], first[i], entry, w)
-                margin = max(0.0, abs(a) / norm[m, i] - allowance)
+                margin = max(0.0, abs(a) / np.float64(norm[m, i]) - allowance)
                 reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
                 if (a >= 0) != (limit[m, i] > 0):
                     sign = 1.0 if a >= 0 else -1.0

@@ -70,7 +70,7 @@ class Cut:
 class Sides:
     """On which side of its kink every patch is at ``w``, and Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, kept up to date while w moves.
 
-    ``limit`` holds for each patch the length of path up to which its side is certain, negative for a patch that is not
+    ``total`` is that sum, shape (n, p), and ``response`` f(w, Zₙ); ``path`` the length of the way to w. ``limit`` holds for each patch the length of path up to which its side is certain, negative for a patch that is not
     active; ``least`` the smallest of an image's limits, then that of each of its blocks of patches; ``flips`` how often
     a patch of the image has flipped since its sum was taken.
     """
@@ -83,6 +83,7 @@ class Sides:
         n, k = cut.images.shape[0], cut.first.size
         self.w = np.zeros(cut.entry.size)
         self.path = 0.0
+        self.response = np.zeros(n)
         self.total = np.empty((n, cut.entry.size))
         self.limit = np.empty((n, k), dtype=np.float32)
         self.least = np.empty((n, 1 + -(-k // sides.BLOCK)), dtype=np.float32)
@@ -117,14 +118,12 @@ class Sides:
         allowance = 4 * w.size * np.finfo(np.float64).eps * norm
         cut = self._cut
         self.w = w.copy()
-        return self._move(
+        looked = self._move(
             cut.images, cut.first, cut.entry, cut.survey[0], self.w, allowance, self.path, FLIPS,
             self.total, self.limit, self.least, self.flips,
         )  # fmt: skip
-
-    def response(self) -> Float[np.ndarray, " n"]:
-        """F(w, Zₙ) of every image."""
-        return self.total @ self.w / self._cut.first.size
+        self.response = self.total @ self.w / cut.first.size
+        return int(looked)
 
 
 class ImageLoss:
@@ -166,7 +165,7 @@ class ImageLoss:
         self.n, self.k = patches.n, patches.k
         self._cut = Cut.of(patches)
         self._kept: list[Sides] = []
-        self.labels = self._at(self.teacher, Sides.response) if labels is None else self._given(labels)
+        self.labels = self._at(self.teacher, lambda here: here.response) if labels is None else self._given(labels)
 
     @property
     def dim(self) -> int:
@@ -217,10 +216,10 @@ class ImageLoss:
 
     def _slope(self, here: Sides) -> Float[np.ndarray, " p"]:
         """Σₙ (f − yₙ) sₙ / k n."""
-        return (here.response() - self.labels) @ here.total / (self.k * self.n)
+        return (here.response - self.labels) @ here.total / (self.k * self.n)
 
     def _half_square(self, here: Sides) -> float:
-        return float(np.mean((here.response() - self.labels) ** 2)) / 2
+        return float(np.mean((here.response - self.labels) ** 2)) / 2
 
     def _at(self, w: Float[np.ndarray, " p"], what: Callable[[Sides], Any], here: Sides | None = None) -> Any:
         here = here or Sides(self._cut)
