@@ -59,7 +59,8 @@ def close(fast, plain, w):
     """A sum has at most k p products and k + FLIPS further terms, each term of size ‖z‖ and each rounded by ε."""
     k, p = plain.patches.shape[1:]
     size = np.linalg.norm(plain.patches, axis=2).max()
-    response = 4 * (p + k + image_loss.FLIPS) * EPS * size * max(np.linalg.norm(w, axis=0).max(), np.linalg.norm(plain.teacher))
+    longest = max(np.linalg.norm(w, axis=0).max(), np.linalg.norm(plain.teacher))
+    response = 4 * (p + k + image_loss.FLIPS) * EPS * size * longest
     np.testing.assert_allclose(fast.gradient(w), plain.gradient(w), rtol=1e-11, atol=response * size)
     # A loss is half the mean square of numbers that are off by as much.
     value = plain.value(w)

@@ -50,9 +50,7 @@ def learn(cell: Cell, loss: Any, distances: Any, setting: Setting) -> Learned:
 def descend(loss: Any, start: Any, steps: int, *, record: int | str = "all") -> Any:
     """Every step, however small: no run converges or stalls."""
     step = theory.descent.Constant(1 / loss.curvature)
-    return theory.descent.descend(
-        loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record
-    )
+    return theory.descent.descend(loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record)
 
 
 def orders(cell: Cell, found: Learned, setting: Setting) -> list[Finding]:

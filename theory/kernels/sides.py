@@ -22,7 +22,7 @@ DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
 """Relative roundings of float32 (2^−24), and of what is computed in float64 before, several times over."""
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     """w·z. Four partial sums, which the processor adds at the same time; the error bound p ε Σ|wⱼzⱼ| stays."""
     p = entry.size
@@ -37,7 +37,7 @@ def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     return (a + b) + (c + d)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def survey(images, first, entry):  # type: ignore[no-untyped-def]
     """‖Zₙᵢ‖ in float32, rounded up, and the mean over i of |Zₙᵢ|, shape (n, p)."""
     n, k, p = images.shape[0], first.size, entry.size
@@ -58,7 +58,7 @@ def survey(images, first, entry):  # type: ignore[no-untyped-def]
     return norm, mass
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
 def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     """The smallest |entry| of a stretch. No limit is NaN: knowing that, the compiler compares many at a time."""
     lowest = np.float32(np.inf)
@@ -67,11 +67,25 @@ def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     return lowest
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
+def look(image, first, entry, size, w, allowance, path, old, total):  # type: ignore[no-untyped-def]
+    """The limit of one patch, negative where it is not active; if it has flipped, the sum is changed as well."""
+    if size == 0:
+        return np.float32(np.inf)
+    a = activation(image, first, entry, w)
+    margin = max(0.0, abs(a) / np.float64(size) - allowance)
+    reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
+    if (a >= 0) != (old > 0):
+        sign = 1.0 if a >= 0 else -1.0
+        for j in range(entry.size):
+            total[j] += sign * image[first + entry[j]]
+    return reach if a >= 0 else -reach
+
+
+@numba.njit(nogil=True, cache=True)
 def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others; returns how many that were."""
     looked = 0
-    k, p = first.size, entry.size
     for m in range(images.shape[0]):
         if flips[m] > most:
             flips[m] = 0
@@ -84,24 +98,15 @@ def move(images, first, entry, norm, w, allowance, path, most, total, limit, lea
         for block in range(least.shape[1] - 1):
             if least[m, block + 1] > path:
                 continue
-            start, stop = block * BLOCK, min(k, (block + 1) * BLOCK)
+            start, stop = block * BLOCK, min(first.size, (block + 1) * BLOCK)
             for i in range(start, stop):
-                if abs(limit[m, i]) > path:
+                old = limit[m, i]
+                if abs(old) > path:
                     continue
                 looked += 1
-                if norm[m, i] == 0:
-                    limit[m, i] = np.inf
-                    continue
-                a = activation(images[m], first[i], entry, w)
-                margin = max(0.0, abs(a) / np.float64(norm[m, i]) - allowance)
-                reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
-                if (a >= 0) != (limit[m, i] > 0):
-                    sign = 1.0 if a >= 0 else -1.0
-                    for j in range(p):
-                        total[m, j] += sign * images[m, first[i] + entry[j]]
-                    if not fresh:
-                        flips[m] += 1
-                limit[m, i] = reach if a >= 0 else -reach
+                new = look(images[m], first[i], entry, norm[m, i], w, allowance, path, old, total[m])
+                flips[m] += not fresh and (new > 0) != (old > 0)
+                limit[m, i] = new
             least[m, block + 1] = smallest(limit[m], start, stop)
         least[m, 0] = smallest(least[m], 1, least.shape[1])
     return looked

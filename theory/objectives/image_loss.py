@@ -70,9 +70,10 @@ class Cut:
 class Sides:
     """On which side of its kink every patch is at ``w``, and Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, kept up to date while w moves.
 
-    ``total`` is that sum, shape (n, p), and ``response`` f(w, Zₙ); ``path`` the length of the way to w. ``limit`` holds for each patch the length of path up to which its side is certain, negative for a patch that is not
-    active; ``least`` the smallest of an image's limits, then that of each of its blocks of patches; ``flips`` how often
-    a patch of the image has flipped since its sum was taken.
+    ``total`` is that sum, shape (n, p), and ``response`` f(w, Zₙ); ``path`` the length of the way to w. ``limit`` holds
+    for each patch the length of path up to which its side is certain, negative for a patch that is not active;
+    ``least`` the smallest of an image's limits, then that of each of its blocks of patches; ``flips`` how often a patch
+    of the image has flipped since its sum was taken.
     """
 
     def __init__(self, cut: Cut) -> None:
@@ -211,7 +212,8 @@ class ImageLoss:
     def value(self, w: Float[np.ndarray, "p *runs"]) -> Float[np.ndarray, "*runs"]:
         """ℓ(w)."""
         batch, _ = _columns(w, self.teacher)
-        near = [here if here and here.near(column) else None for here, column in zip(self._nearest(batch), batch.T, strict=True)]
+        pairs = zip(self._nearest(batch), batch.T, strict=True)
+        near = [here if here and here.near(column) else None for here, column in pairs]
         return np.array(self._each(batch, self._half_square, near)).reshape(w.shape[1:])
 
     def _slope(self, here: Sides) -> Float[np.ndarray, " p"]:

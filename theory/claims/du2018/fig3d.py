@@ -32,9 +32,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     loss = images.mean(
         SMALL, found.relative[-1], Relation.UPPER, setting, form="loss", control=cell.control, **_by_start(found)
     )
-    apart = images.mean(
-        APART, far, Relation.LOWER, setting, form="filter", control=cell.control, starts=int(far.size)
-    )
+    apart = images.mean(APART, far, Relation.LOWER, setting, form="filter", control=cell.control, starts=int(far.size))
     if cell.control:
         return Evidence([loss if cell.control == SHUFFLED else apart])
     return Evidence([*images.orders(cell, found, setting), loss, apart], images.columns(found))
