@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from theory.checks import BadInput
-from theory.descent import Constant, Scaled, descend, guaranteed, least, reduced, tidy
+from theory.descent import Constant, Scaled, descend, guaranteed, least, tidy
 from theory.descent.gradient import spaced
 from theory.distributions import Gaussian
 from theory.objectives import PopulationLoss
@@ -33,18 +33,6 @@ def test_guaranteed_by_a_constant_contraction_is_geometric():
     t = here.iterations[:, None]
     expected = here.distance[0] * np.sqrt(0.9) ** t
     np.testing.assert_allclose(guaranteed(here, np.full(here.distance.shape, 0.1)), expected, rtol=80 * 4 * EPS)
-
-
-def test_reduced_is_the_first_iteration_below_a_part_of_the_first_loss():
-    here = run()
-    first = [np.flatnonzero(column <= column[0] / 50)[0] for column in here.loss.T]
-    np.testing.assert_array_equal(reduced(here, 50.0), here.iterations[first])
-    assert reduced(here, 1.0).tolist() == [0, 0, 0]
-
-
-def test_runs_that_never_get_there_come_after_the_last_iteration():
-    short = run(steps=3)
-    assert reduced(short, 1e9).tolist() == [4, 4, 4]
 
 
 def test_least_passes_over_ended_runs():

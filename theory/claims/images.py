@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import theory
@@ -11,15 +12,15 @@ from theory.claims.claim import Cell, Finding, Relation, Setting
 DISTANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95)
 """‖w₀ − w*‖/‖w*‖ of the starts: up to 1, as the theorems want it."""
 
-FACTOR = 100.0
-"""By how much a start has to reduce its own loss to be counted."""
+POINTS = 60
+"""Iterations recorded, spaced logarithmically, and those at which levels are compared."""
 
 PERMUTED = "permuted labels"
 PERMUTATIONS = 400
 
 
 class Learned(NamedTuple):
-    """The loss, the descent, and for every run how far from w* it began and its relative loss at every iteration."""
+    """The loss, the descent, and for every run how far from w* it began and its relative loss at each record."""
 
     loss: Any
     run: Any
@@ -43,45 +44,44 @@ def learn(cell: Cell, loss: Any, distances: Any, setting: Setting) -> Learned:
     On NumPy, whatever the backend: see ``ImageLoss``.
     """
     start = theory.problems.around(loss.teacher, distances, rng=setting.rng)
-    run = descend(loss, start, int(cell.parameters["steps"]))
+    steps = int(cell.parameters["steps"])
+    record = sorted({*theory.descent.gradient.spaced(steps, POINTS).tolist(), *_compared(steps)})
+    run = descend(loss, start, steps, record=record)
     return Learned(loss, run, distances, loss.relative(run.loss))
 
 
-def descend(loss: Any, start: Any, steps: int, *, record: int | str = "all") -> Any:
+def _compared(steps: int) -> tuple[int, int, int]:
+    """After how many steps the starts are compared: a hundredth, a tenth and all of them."""
+    return steps // 100, steps // 10, steps
+
+
+def descend(loss: Any, start: Any, steps: int, *, record: int | Sequence[int] = 2) -> Any:
     """Every step, however small: no run converges or stalls."""
     step = theory.descent.Constant(1 / loss.curvature)
     return theory.descent.descend(loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record)
 
 
 def orders(cell: Cell, found: Learned, setting: Setting) -> list[Finding]:
-    """How the start's distance orders the losses at three iterations, and the steps to a hundredth of the own start's.
+    """How the start's distance orders the losses, and what part of its own first loss a start has left.
 
     The control permutes the last losses.
     """
-    steps = int(cell.parameters["steps"])
     findings = []
-    for at in (steps // 100, steps // 10, steps):
-        level = found.relative[at]
-        findings.append(_order(found.initial, level, "level", {"after": at, **_ends(found.initial, level)}))
-    taken = theory.descent.reduced(found.run, FACTOR)
-    details = {"runs": taken.size, "never": int((taken > steps).sum()), **_ends(found.initial, taken)}
-    findings.append(_order(found.initial, taken, "rate", details))
+    for after in _compared(int(cell.parameters["steps"])):
+        level = found.relative[found.run.iterations == after][0]
+        findings.append(_order(found.initial, level, "level", after=after))
+    left = found.relative[-1] / found.relative[0]
+    findings.append(_order(found.initial, left, "rate", after=int(found.run.iterations[-1])))
     shuffled = [setting.rng.permutation(found.relative[-1]) for _ in range(PERMUTATIONS)]
     passed = sum(verdict.rank_slope(found.initial, order)[1] > 0 for order in shuffled)
     limits = verdict.proportion(passed, PERMUTATIONS)
     return [*findings, Finding(0.5, passed / PERMUTATIONS, *limits, control=PERMUTED, relation=Relation.LOWER)]
 
 
-def _order(initial: Any, measured: Any, form: str, details: Any) -> Finding:
-    return Finding(0.0, *verdict.rank_slope(initial, measured), form=form, details=details)
-
-
-def _ends(initial: Any, measured: Any) -> dict[str, float]:
-    nearest, farthest = min(initial), max(initial)
-    return {
-        "mean of the nearest": float(measured[initial == nearest].mean()),
-        "mean of the farthest": float(measured[initial == farthest].mean()),
-    }
+def _order(initial: Any, measured: Any, form: str, *, after: int) -> Finding:
+    ends = {"nearest": min(initial), "farthest": max(initial)}
+    means = {f"mean of the {name}": float(measured[initial == end].mean()) for name, end in ends.items()}
+    return Finding(0.0, *verdict.rank_slope(initial, measured), form=form, details={"after": after, **means})
 
 
 def mean(

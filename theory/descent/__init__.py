@@ -2,7 +2,7 @@
 
 from theory.descent.gradient import Descent, descend
 from theory.descent.outcome import Outcome
-from theory.descent.records import guaranteed, least, reduced, tidy
+from theory.descent.records import guaranteed, least, tidy
 from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
 
@@ -20,6 +20,5 @@ __all__ = [
     "descend_stochastically",
     "guaranteed",
     "least",
-    "reduced",
     "tidy",
 ]

@@ -22,16 +22,6 @@ def least(measured: Float[np.ndarray, "steps runs"], promised: Float[np.ndarray,
     return int(place[0]), int(place[1])
 
 
-def reduced(run: Descent, factor: float) -> Float[np.ndarray, " runs"]:
-    """The first recorded iteration of each run at which its loss is at most its first loss over ``factor``.
-
-    One more than the last iteration for a run that never is: such runs come last, and are equal.
-    """
-    there = run.loss <= run.loss[0] / factor
-    never = int(run.iterations[-1]) + 1
-    return np.where(there.any(axis=0), run.iterations[np.argmax(there, axis=0)], never).astype(float)
-
-
 def tidy(run: Descent, *, points: int = 60, **columns: Any) -> dict[str, np.ndarray]:
     """One row for each of about ``points`` iterations (spaced logarithmically) of each run, until the run ends.
 

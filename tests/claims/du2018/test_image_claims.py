@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -140,6 +141,7 @@ def test_nearer_starts_end_lower(key):
 
 
 @pytest.mark.parametrize("key", ["du2018.fig3c", "du2018.fig3d"])
+@pytest.mark.parametrize("key", ["du2018.fig3c", "du2018.fig3d"])
 def test_whether_they_are_faster_is_not_decided_by_where_they_began(key):
     """The order that the level shows so clearly is nearly gone."""
     rate = next(f for f in findings(key) if f.form == "rate")
@@ -148,12 +150,17 @@ def test_whether_they_are_faster_is_not_decided_by_where_they_began(key):
     assert judge(rate, MODULES[key].CLAIM.relation) is not Verdict.HOLDS
 
 
-def test_a_rate_that_depends_on_the_start_is_seen(monkeypatch):
-    """Steps made to grow with the distance: the same finding holds."""
-    monkeypatch.setattr(theory.descent, "reduced", lambda run, factor: 100 * run.distance[0])
-    found = measured("du2018.fig3c", REDUCED["du2018.fig3c"][0]).findings
-    (rate,) = (f for f in found if f.form == "rate")
-    assert judge(rate, fig3c.CLAIM.relation) is Verdict.HOLDS
+@pytest.mark.parametrize(("power", "expected"), [(1, Verdict.HOLDS), (-1, Verdict.VIOLATED)])
+def test_a_rate_that_depends_on_the_start_is_seen(power, expected):
+    """Losses that fall by a part which depends on the distance alone."""
+    initial = np.repeat(images.DISTANCES, 6)
+    run = SimpleNamespace(iterations=np.array([0, 1, 10, 100]))
+    relative = np.stack([initial**2, initial**2, initial**2, initial ** (2 + power) / 10])
+    found = images.Learned(None, run, initial, relative)
+    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
+    *levels, rate, _ = images.orders(Cell({"steps": 100}), found, setting)
+    assert [judge(f, fig3c.CLAIM.relation) for f in levels] == [Verdict.HOLDS] * 3
+    assert judge(rate, fig3c.CLAIM.relation) is expected
 
 
 def test_the_loss_is_small_and_the_filter_another():

@@ -11,10 +11,10 @@ from theory.claims.du2018 import PAPER
 
 ORDER = (
     "Form 'level': after a hundredth, a tenth and all of the steps the relative loss (mean squared error over mean "
-    "square label) increases with the distance of the start. Form 'rate': so does the number of steps in which a start "
-    "reduces its own loss to a hundredth (those that never do come last), which gives nearer starts no credit for "
-    "having begun lower. Predicted: no order, 0. Measured: the Theil–Sen slope of the ranks, 1 for perfect order; each "
-    "holds where its lower limit is above 0."
+    "square label) increases with the distance of the start. Form 'rate': so does the part of its own first loss that "
+    "a start has left after all steps, which gives nearer starts no credit for having begun lower. Predicted: no "
+    "order, 0. Measured: the Theil–Sen slope of the ranks, 1 for perfect order; each holds where its lower limit is "
+    "above 0."
 )
 
 

@@ -44,9 +44,9 @@ def _learn(cell: Cell, setting: Setting, law: Any) -> _Pair:
     loss = theory.objectives.ImageLoss(law, images.teacher(cell, law, setting))
     radius, steps = RADIUS * float(np.linalg.norm(loss.teacher)), int(cell.parameters["steps"])
     start = theory.problems.in_ball(RESTARTS, loss.dim, rng=setting.rng, radius=radius)
-    tried = images.descend(loss, start, steps // TRIAL, record=2)
+    tried = images.descend(loss, start, steps // TRIAL)
     best = tried.w[:, int(np.argmin(tried.loss[-1]))]
-    run = images.descend(loss, best, steps - steps // TRIAL, record=2)
+    run = images.descend(loss, best, steps - steps // TRIAL)
     slope = np.linalg.norm(loss.gradient(run.w[:, 0])) / np.linalg.norm(loss.gradient(0 * loss.teacher))
     earlier = float(theory.problems.cosine(best[:, None], loss.teacher[:, None])[0])
     return _Pair(loss.teacher, run.w[:, 0], float(loss.relative(run.loss[-1, 0])), float(slope), earlier)
