@@ -35,7 +35,7 @@ class ImageGradient(Timed):
     def prepare(self, place: str) -> None:
         """The loss, and places in turn."""
         self.loss, start = loss_and_starts(0.5)
-        self.places = [start, -start if place == "new" else 1.001 * start]
+        self.places = [-start if place == "new" else 1.001 * start, start]
 
     def run(self) -> None:
         """One gradient."""

@@ -68,24 +68,13 @@ def smallest(row, start, stop):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def look(image, first, entry, size, w, allowance, path, old, total):  # type: ignore[no-untyped-def]
-    """The limit of one patch, negative where it is not active; if it has flipped, the sum is changed as well."""
-    if size == 0:
-        return np.float32(np.inf)
-    a = activation(image, first, entry, w)
-    margin = max(0.0, abs(a) / np.float64(size) - allowance)
-    reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
-    if (a >= 0) != (old > 0):
-        sign = 1.0 if a >= 0 else -1.0
-        for j in range(entry.size):
-            total[j] += sign * image[first + entry[j]]
-    return reach if a >= 0 else -reach
+def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]  # noqa: C901
+    """Look at the patches whose limit the path has passed, and at no others; returns how many that were.
 
-
-@numba.njit(nogil=True, cache=True)
-def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]
-    """Look at the patches whose limit the path has passed, and at no others; returns how many that were."""
+    All in one: a function for what is done to a patch costs a fifth more time.
+    """
     looked = 0
+    k, p = first.size, entry.size
     for m in range(images.shape[0]):
         if flips[m] > most:
             flips[m] = 0
@@ -98,15 +87,24 @@ def move(images, first, entry, norm, w, allowance, path, most, total, limit, lea
         for block in range(least.shape[1] - 1):
             if least[m, block + 1] > path:
                 continue
-            start, stop = block * BLOCK, min(first.size, (block + 1) * BLOCK)
+            start, stop = block * BLOCK, min(k, (block + 1) * BLOCK)
             for i in range(start, stop):
-                old = limit[m, i]
-                if abs(old) > path:
+                if abs(limit[m, i]) > path:
                     continue
                 looked += 1
-                new = look(images[m], first[i], entry, norm[m, i], w, allowance, path, old, total[m])
-                flips[m] += not fresh and (new > 0) != (old > 0)
-                limit[m, i] = new
+                if norm[m, i] == 0:
+                    limit[m, i] = np.inf
+                    continue
+                a = activation(images[m], first[i], entry, w)
+                margin = max(0.0, abs(a) / np.float64(norm[m, i]) - allowance)
+                reach = max(np.float32(min(path + margin, HUGE) * DOWN), np.float32(FLOOR))
+                if (a >= 0) != (limit[m, i] > 0):
+                    sign = 1.0 if a >= 0 else -1.0
+                    for j in range(p):
+                        total[m, j] += sign * images[m, first[i] + entry[j]]
+                    if not fresh:
+                        flips[m] += 1
+                limit[m, i] = reach if a >= 0 else -reach
             least[m, block + 1] = smallest(limit[m], start, stop)
         least[m, 0] = smallest(least[m], 1, least.shape[1])
     return looked

@@ -141,7 +141,6 @@ def test_nearer_starts_end_lower(key):
 
 
 @pytest.mark.parametrize("key", ["du2018.fig3c", "du2018.fig3d"])
-@pytest.mark.parametrize("key", ["du2018.fig3c", "du2018.fig3d"])
 def test_whether_they_are_faster_is_not_decided_by_where_they_began(key):
     """The order that the level shows so clearly is nearly gone."""
     rate = next(f for f in findings(key) if f.form == "rate")
