@@ -188,6 +188,20 @@ def test_the_difference_lies_where_the_loss_is_flat_but_not_where_patches_have_n
     assert found["curvature"] is Verdict.HOLDS
 
 
+def test_of_a_random_direction_energy_and_curvature_are_traces():
+    """Means over the sphere, in closed form: the fraction of the dimensions, and tr H / (p λ_max)."""
+    by_control = {f.control: f.measured for f in findings("du2018.interpolation")}
+    law, w_star = theory.problems.image_patches("digits", 150), theory.problems.gabor(3)
+    v = theory.problems.directions(50_000, 9, rng=np.random.default_rng(7))
+    hessian = theory.objectives.ImageLoss(law, w_star).hessian(w_star)
+    along = theory.problems.curvature_along(hessian, v)
+    # Five standard errors of the mean.
+    assert by_control[interpolation.CURVED] == pytest.approx(along.mean(), abs=5 * along.std() / 50_000**0.5)
+    energy, dimensions = theory.problems.energy_in_small(theory.problems.patch_moment(law), v, interpolation.SHARE)
+    assert by_control[interpolation.ISOTROPIC] == pytest.approx(dimensions, rel=1e-12)
+    assert by_control[interpolation.ISOTROPIC] == pytest.approx(energy.mean(), abs=5 * energy.std() / 50_000**0.5)
+
+
 def test_the_curve_ends_at_the_teacher():
     points = evidence("du2018.interpolation")[0].points
     # The labels are the teacher's own: a few roundings of a response, squared.
