@@ -16,6 +16,7 @@ MODULES = sorted((ROOT / "theory").rglob("*.py"))
 ORDER = (
     "checks",
     "arrays",
+    "kernels",
     "distributions",
     "objectives",
     "smoothness",
@@ -109,7 +110,7 @@ def test_no_module_is_long(module):
     assert len(module.read_text().splitlines()) <= LONGEST
 
 
-HEAVY = ("cupy", "dask", "cvxpy", "pandas", "scipy", "matplotlib", "seaborn", "pyarrow", "numpy")
+HEAVY = ("cupy", "numba", "dask", "cvxpy", "pandas", "scipy", "matplotlib", "seaborn", "pyarrow", "numpy")
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -122,7 +123,7 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_the_numerical_layers_load_no_accelerator():
     code = (
         "import theory, sys; theory.claims.registry(); "
-        "print([m for m in ('cupy', 'dask', 'cvxpy', 'pandas', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('cupy', 'numba', 'dask', 'cvxpy', 'pandas', 'matplotlib') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr

@@ -290,6 +290,9 @@ class TestRankSlope:
     def test_of_the_reversed_order(self):
         assert v.rank_slope(self.X, [-x for x in self.X]) == pytest.approx((-1.0, -1.0, -1.0))
 
+    def test_equal_values_have_no_order_and_exclude_none(self):
+        assert v.rank_slope(self.X, np.ones(len(self.X))) == (0, -1, 1)
+
     def test_one_exchange_of_neighbours_is_still_an_order(self):
         slope, low, high = v.rank_slope(self.X, [2, 1, *self.X[2:]])
         assert 0 < low <= slope <= high

@@ -214,9 +214,14 @@ def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:
 
 
 def rank_slope(x: Any, y: Any) -> tuple[float, float, float]:
-    """Theil–Sen slope of the ranks of y on those of x, with its limits: 1 perfect order, 0 none, −1 reversed."""
+    """Theil–Sen slope of the ranks of y on those of x, with its limits: 1 perfect order, 0 none, −1 reversed.
+
+    Where all y are equal there is no order to be seen, and none that could be excluded.
+    """
     from scipy.stats import rankdata, theilslopes
 
+    if len(set(y)) == 1:
+        return 0.0, -1.0, 1.0
     result = theilslopes(rankdata(y), rankdata(x), alpha=CONFIDENCE)
     return float(result.slope), float(min(result.low_slope, result.slope)), float(max(result.high_slope, result.slope))
 

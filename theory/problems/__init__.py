@@ -1,5 +1,17 @@
 """Named instances that claims, tests and benchmarks share."""
 
+from theory.problems.filters import (
+    around,
+    cosine,
+    curvature_along,
+    directions,
+    energy_in_small,
+    filter_named,
+    gabor,
+    image_patches,
+    patch_moment,
+    segment,
+)
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, law
 from theory.problems.starts import (
@@ -15,16 +27,26 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "around",
     "ball_chance",
     "ball_chance_bounds",
     "below_zero",
     "beside",
+    "cosine",
+    "curvature_along",
     "digits",
+    "directions",
+    "energy_in_small",
+    "filter_named",
+    "gabor",
     "half_disc",
+    "image_patches",
     "in_ball",
     "law",
     "load",
     "near_teacher",
+    "patch_moment",
     "read_idx",
+    "segment",
     "teacher",
 ]

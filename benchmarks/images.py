@@ -1,0 +1,85 @@
+"""The loss on real images: one gradient, a descent, and how much of a filter is recovered from the digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import OnBackend, Timed, bounded
+from benchmarks.losses import SEED
+from theory import problems
+from theory.descent import Constant, descend
+from theory.objectives import ImageLoss
+
+IMAGES, RUNS, STEPS = 1797, 20, 500
+
+
+def loss_and_starts(distance: float) -> tuple[ImageLoss, Any]:
+    """A 3×3 Gabor filter on the digits, and starts around it."""
+    law = problems.image_patches("digits", IMAGES)
+    loss = ImageLoss(law, problems.gabor(3))
+    start = problems.around(loss.teacher, [distance] * RUNS, rng=np.random.default_rng(SEED))
+    loss.gradient(start)  # compiled, where it is not yet
+    return loss, start
+
+
+class ImageGradient(Timed):
+    """Gradient at 20 filters, of the digits' 1,797 images: somewhere new, or a thousandth of ‖w‖ away from the last."""
+
+    version = "1"
+    timeout = 60.0
+    params: list[Any] = [["numpy"], ["new", "near"]]
+    param_names = [*OnBackend.param_names, "place"]
+
+    def prepare(self, place: str) -> None:
+        """The loss, and places in turn."""
+        self.loss, start = loss_and_starts(0.5)
+        self.places = [-start if place == "new" else 1.001 * start, start]
+
+    def run(self) -> None:
+        """One gradient."""
+        self.loss.gradient(self.places[0])
+        self.places.reverse()
+
+
+class ImageDescent(Timed):
+    """Twenty starts and 500 steps on the digits."""
+
+    version = "1"
+    timeout = 120.0
+    params: list[Any] = [["numpy"]]
+
+    def prepare(self) -> None:
+        """The loss, and the starts."""
+        self.loss, self.start = loss_and_starts(0.5)
+
+    def run(self) -> Any:
+        """All steps of all runs."""
+        step = Constant(1 / self.loss.curvature)
+        return descend(self.loss, self.start, step=step, steps=STEPS, tolerance=0.0, stationary=0.0, record=2)
+
+
+class Digits(OnBackend):
+    """What these 500 steps recover."""
+
+    version = "1"
+    params: list[Any] = [["numpy"]]
+
+    def prepare(self) -> None:
+        """Descend."""
+        descent = ImageDescent()
+        descent.prepare()
+        self.loss, self.found = descent.loss, descent.run()
+
+    def track_recovery_digits(self, *_: Any) -> float:
+        """Mean of 1 − cos ∠(w, w*) over the starts; rounding begins below 1e-15."""
+        true = np.broadcast_to(self.loss.teacher[:, None], self.found.w.shape)
+        return bounded(np.mean(1 - problems.cosine(self.found.w, true)), floor=1e-15)
+
+    def track_relative_loss(self, *_: Any) -> float:
+        """Mean over the starts of mean squared error over mean square label."""
+        return bounded(np.mean(self.loss.relative(self.found.loss[-1])), floor=1e-30)
+
+    track_recovery_digits.unit = "1 − cosine"  # type: ignore[attr-defined]
+    track_relative_loss.unit = "relative loss"  # type: ignore[attr-defined]

@@ -1,0 +1,110 @@
+"""What claims about real images share: the starts, the step, and the descent from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import theory
+from theory.claims import verdict
+from theory.claims.claim import Cell, Finding, Relation, Setting
+
+DISTANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95)
+"""‖w₀ − w*‖/‖w*‖ of the starts: up to 1, as the theorems want it."""
+
+POINTS = 60
+"""Iterations recorded, spaced logarithmically, and those at which levels are compared."""
+
+PERMUTED = "permuted labels"
+PERMUTATIONS = 400
+
+
+class Learned(NamedTuple):
+    """The loss, the descent, and for every run how far from w* it began and its relative loss at each record."""
+
+    loss: Any
+    run: Any
+    initial: Any
+    relative: Any
+
+
+def patches(cell: Cell, setting: Setting) -> Any:
+    """The patches of the cell's images."""
+    return theory.problems.image_patches(setting.images, int(cell.parameters["images"]))
+
+
+def teacher(cell: Cell, law: Any, setting: Setting) -> Any:
+    """A filter of the cell's kind, of the patches' size."""
+    return theory.problems.filter_named(str(cell.parameters["filter"]), law.grid.filter_size[0], rng=setting.rng)
+
+
+def learn(cell: Cell, loss: Any, distances: Any, setting: Setting) -> Learned:
+    """Descend from a start at each of the distances, in the loss's prescribed step 1/λ.
+
+    On NumPy, whatever the backend: see ``ImageLoss``.
+    """
+    start = theory.problems.around(loss.teacher, distances, rng=setting.rng)
+    steps = int(cell.parameters["steps"])
+    record = sorted({*theory.descent.gradient.spaced(steps, POINTS).tolist(), *_compared(steps)})
+    run = descend(loss, start, steps, record=record)
+    return Learned(loss, run, distances, loss.relative(run.loss))
+
+
+def _compared(steps: int) -> tuple[int, int, int]:
+    """After how many steps the starts are compared: a hundredth, a tenth and all of them."""
+    return steps // 100, steps // 10, steps
+
+
+def descend(loss: Any, start: Any, steps: int, *, record: int | Sequence[int] = 2) -> Any:
+    """Every step, however small: no run converges or stalls."""
+    step = theory.descent.Constant(1 / loss.curvature)
+    return theory.descent.descend(loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record)
+
+
+def orders(cell: Cell, found: Learned, setting: Setting) -> list[Finding]:
+    """How the start's distance orders the losses, and what part of its own first loss a start has left.
+
+    The control permutes the last losses.
+    """
+    findings = []
+    for after in _compared(int(cell.parameters["steps"])):
+        level = found.relative[found.run.iterations == after][0]
+        findings.append(_order(found.initial, level, "level", after=after))
+    left = found.relative[-1] / found.relative[0]
+    findings.append(_order(found.initial, left, "rate", after=int(found.run.iterations[-1])))
+    shuffled = [setting.rng.permutation(found.relative[-1]) for _ in range(PERMUTATIONS)]
+    passed = sum(verdict.rank_slope(found.initial, order)[1] > 0 for order in shuffled)
+    limits = verdict.proportion(passed, PERMUTATIONS)
+    return [*findings, Finding(0.5, passed / PERMUTATIONS, *limits, control=PERMUTED, relation=Relation.LOWER)]
+
+
+def _order(initial: Any, measured: Any, form: str, *, after: int) -> Finding:
+    ends = {"nearest": min(initial), "farthest": max(initial)}
+    means = {f"mean of the {name}": float(measured[initial == end].mean()) for name, end in ends.items()}
+    return Finding(0.0, *verdict.rank_slope(initial, measured), form=form, details={"after": after, **means})
+
+
+def mean(
+    predicted: float,
+    values: Any,
+    relation: Relation,
+    setting: Setting,
+    *,
+    form: str,
+    control: str = "",
+    **details: Any,
+) -> Finding:
+    """The mean over independent runs, with bootstrap limits."""
+    low, high = verdict.bootstrap(values, rng=setting.rng)
+    spread = {"least": float(values.min()), "largest": float(values.max()), **details}
+    centre = float(values.mean())
+    # Limits corrected for bias may pass the mean by: then they are widened to it.
+    low, high = min(low, centre), max(high, centre)
+    return Finding(predicted, centre, low, high, form=form, relation=relation, control=control, details=spread)
+
+
+def columns(found: Learned) -> dict[str, Any]:
+    """The points behind the figure: the relative loss along every run, and that in units of its first value."""
+    reduction = found.relative / found.relative[0]
+    initial = 0 * found.relative + found.initial
+    return theory.descent.tidy(found.run, points=40, relative=found.relative, reduction=reduction, initial=initial)

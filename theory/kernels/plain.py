@@ -1,0 +1,62 @@
+"""The twins of :mod:`theory.kernels.sides` in NumPy: the same arguments and results, image by image and slowly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+BLOCK, FLOOR, TINY, HUGE = 16, 1e-30, 1e-37, 3e38
+DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
+
+
+def activation(image: Any, first: int, entry: Any, w: Any) -> float:
+    """w·z."""
+    return float(image[first + entry] @ w)
+
+
+def survey(images: Float[np.ndarray, "n d"], first: Int[np.ndarray, " k"], entry: Int[np.ndarray, " p"]) -> Any:
+    """‖Zₙᵢ‖ in float32, rounded up, and the mean over i of |Zₙᵢ|, shape (n, p)."""
+    z = images[:, first[:, None] + entry]
+    square = np.sum(z**2, axis=2)
+    norm = np.where(square > 0, np.maximum(np.sqrt(square) * UP, TINY), 0.0)
+    return np.where(norm < HUGE, norm, np.inf).astype(np.float32), np.mean(np.abs(z), axis=1)
+
+
+def move(
+    images: Any,
+    first: Any,
+    entry: Any,
+    norm: Any,
+    w: Any,
+    allowance: float,
+    path: float,
+    most: int,
+    total: Any,
+    limit: Any,
+    least: Any,
+    flips: Any,
+) -> int:
+    """Look at the patches whose limit the path has passed, and at no others; returns how many that were."""
+    looked = 0
+    for m, image in enumerate(images):
+        fresh = flips[m] > most or least[m, 0] == 0
+        if flips[m] > most:
+            flips[m], total[m], limit[m] = 0, 0.0, 0.0
+        due = np.flatnonzero(np.abs(limit[m]) <= path)
+        z = image[first[due][:, None] + entry]
+        size = norm[m, due].astype(np.float64)
+        inked = size > 0
+        a = z @ w
+        side = (a >= 0) | ~inked
+        margin = np.maximum(np.abs(a) / np.where(inked, size, 1.0) - allowance, 0.0)
+        reach = np.maximum((np.minimum(path + margin, HUGE) * DOWN).astype(np.float32), np.float32(FLOOR))
+        flipped = np.where(inked & (side != (limit[m, due] > 0)), np.where(side, 1.0, -1.0), 0.0)
+        total[m] += flipped @ z
+        flips[m] += 0 if fresh else np.count_nonzero(flipped)
+        limit[m, due] = np.where(inked, np.where(side, reach, -reach), np.float32(np.inf))
+        ends = [np.abs(limit[m, at : at + BLOCK]).min() for at in range(0, first.size, BLOCK)]
+        least[m] = [min(ends), *ends]
+        looked += due.size
+    return looked
