@@ -1,6 +1,7 @@
 """Gradient descent, batched over runs: one loop, any objective, any step rule."""
 
 from theory.descent.gradient import Descent, descend
+from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
 from theory.descent.records import guaranteed, least, tidy
 from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
@@ -13,6 +14,7 @@ __all__ = [
     "Outcome",
     "Prescribed",
     "Progress",
+    "Recursion",
     "Scaled",
     "Schedule",
     "StepRule",

@@ -1,7 +1,7 @@
 """Named instances that claims, tests and benchmarks share."""
 
 from theory.problems.images import digits, load, read_idx
-from theory.problems.laws import DIMENSIONS, law
+from theory.problems.laws import DIMENSIONS, filter_law, law
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -20,6 +20,7 @@ __all__ = [
     "below_zero",
     "beside",
     "digits",
+    "filter_law",
     "half_disc",
     "in_ball",
     "law",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from theory.checks import number, refuse
-from theory.distributions import AngularMixture, AxisSymmetric, Gaussian, UniformSphere, Watson
+from theory.distributions import AngularMixture, AxisSymmetric, ClosePatches, Gaussian, UniformSphere, Watson
 
 DIMENSIONS = (2, 5, 25, 100)
 
@@ -40,3 +40,24 @@ def law(name: str, dim: int) -> AxisSymmetric:
     if len(parameters) != wanted:
         raise refuse("law", repr(name), "with one parameter in parentheses" if wanted else "without a parameter")
     return _FAMILIES[match[1]](dim, *parameters)
+
+
+def filter_law(name: str, dim: int, patches: int, closeness: float) -> AxisSymmetric | ClosePatches:
+    """``patches`` patches of closeness ρ around a direction that has the law called ``name``; that law itself for one.
+
+    Raises
+    ------
+    BadInput
+        If there is no such law, a number is out of its range, or a single patch has a closeness.
+
+    Examples
+    --------
+    >>> filter_law("mixture(0.5)", 2, 4, 0.1).label, filter_law("sphere", 5, 1, 0.0).label
+    ('close(mixture(0.5),4,0.1)', 'sphere')
+    """
+    centre = law(name, dim)
+    if patches == 1:
+        if closeness != 0:
+            raise refuse("closeness", closeness, "0 for a single patch")
+        return centre
+    return ClosePatches(dim, patches, None, closeness, law=centre)
