@@ -61,18 +61,18 @@ PAPER_GRID = (
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
     runs = {"prescribed": 1000, "half": 2000, "sharp": 2000, "neuron": 4000}
-    names = ("law", "dim", "patches", "closeness", "region")
+    names = ("law", "dim", "patches", "closeness", "region", "step", "runs")
     return [
-        Cell(dict(zip(names, values, strict=True)) | {"step": step, "runs": runs[step] * (1 if quick else 4)})
+        Cell(dict(zip(names, (*values, step, runs[step] * (1 if quick else 4)), strict=True)))
         for *values, steps in (QUICK if quick else PAPER_GRID)
-        for step in (steps if quick or steps is LARGE else FORMS)
+        for step in steps
         if values[2] == 1 or step != "neuron"
     ]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a cell runs: law, γ', step, d₀, the region's radius, with ‖w*‖ = 1; and by which form its times are chosen."""
+    """What a cell runs: law, γ', step, d₀ and the region's radius, with ‖w*‖ = 1; ``name`` is the form it is for."""
 
     law: Any
     gamma: float
@@ -104,7 +104,7 @@ class _Plan:
         return self.start * (0.25 if self.name == "neuron" else 1.0)
 
     def most(self, noise: float) -> float:
-        """Where d² is cut off: at d₀² for one neuron without noise, which never goes back, else at the region's edge."""
+        """Where d² is cut off: at d₀² for one neuron without noise, which never goes back, else where the region ends."""
         return self.start**2 if self.one and not noise else self.region**2
 
 
@@ -230,7 +230,9 @@ def _points(plan: _Plan, clean: Any, noisy: Any) -> dict[str, Any]:
     for prefix, run, noise in (("", clean, 0.0), ("noisy_", noisy, plan.noise)):
         carried = plan.form("sharp", noise=noise).carried(run)
         rows = zip(*(_mean(row, plan.most(noise)) for row in carried), strict=True)
-        columns |= {prefix + name: np.array(row) / unit for name, row in zip(("mean", "low", "high"), rows, strict=True)}
+        columns |= {
+            prefix + name: np.array(row) / unit for name, row in zip(("mean", "low", "high"), rows, strict=True)
+        }
     for name in ("paper", "sharp", *(["neuron"] if plan.one else [])):
         columns[name] = _predicted(plan, name, plan.form(name), t) / unit
     return {"neuron": np.full(t.size, np.nan), **columns, "eta": np.full(t.size, plan.eta)}
@@ -246,8 +248,8 @@ CLAIM = Claim(
         "E d_T² ≤ (1 − 2ηγ')^T d₀² + ηB²/(2γ'). Form 'accuracy': E d_T² ≤ ε² at the theorem's T. Form 'sharp': E d_T² "
         "≤ (1 − 2ηγ' + η²R⁴)^T d₀², a linear rate to w* itself for η < 2γ'/R⁴, here γ'/R⁴ or half of it. Form "
         "'neuron', one patch, η = 1/R²: E d_T² ≤ (1 − (2η − η²R²)γ')^T d₀². With 'noisy labels' of standard deviation "
-        "s = d₀ (a quarter of it for 'neuron') each of them gains a floor: B² = R⁴ sin² φ₁ + R²s², or η²R²s² a step. Measured: the mean over the runs "
-        "of d_T², where a run that left d ≤ sin φ₁ at τ counts from then on as the bound carries on from d_τ². Form "
+        "s = d₀ (a quarter of it for 'neuron') each of them gains a floor: B² = R⁴ sin² φ₁ + R²s², or η²R²s² a step. "
+        "Measured: the mean over the runs of d_T², where a run that left d ≤ sin φ₁ at τ counts from then on as the bound carries on from d_τ². Form "
         "'left', more than one patch: at most (d₀/sin φ₁)² of the runs ever leave. Form 'every run', one patch: no "
         "step of any run increases d."
     ),
