@@ -19,6 +19,7 @@ ORDER = (
     "distributions",
     "objectives",
     "smoothness",
+    "closeness",
     "descent",
     "problems",
     "claims",

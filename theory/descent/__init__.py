@@ -4,11 +4,12 @@ from theory.descent.gradient import Descent, descend
 from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
 from theory.descent.records import guaranteed, least, tidy
-from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
+from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
     "Admissible",
+    "Along",
     "Constant",
     "Descent",
     "Outcome",

@@ -1,7 +1,8 @@
 """Losses and their gradients: exact, on a sample, and stochastic."""
 
+from theory.objectives.close_plane import ClosePlaneLoss
 from theory.objectives.overlap import OverlapLoss
 from theory.objectives.relu_filter import PopulationLoss, SampleLoss
 from theory.objectives.sampling import FixedSample, FreshSamples
 
-__all__ = ["FixedSample", "FreshSamples", "OverlapLoss", "PopulationLoss", "SampleLoss"]
+__all__ = ["ClosePlaneLoss", "FixedSample", "FreshSamples", "OverlapLoss", "PopulationLoss", "SampleLoss"]
