@@ -20,6 +20,8 @@ MODULES = {
 }
 CLAIMS = {key: module.CLAIM for key, module in MODULES.items()}
 PROFILES = ("quick", "paper")
+ELSEWHERE = {"du2018.fig3b", "du2018.restarts", "du2018.sgd"}
+"""Tested in the files of their names."""
 
 # A few small cells of each claim: enough for every form and every control.
 REDUCED = {
@@ -88,7 +90,7 @@ def test_is_registered_and_says_what_it_must(key):
 
 
 def test_every_claim_of_the_paper_is_tested_here():
-    assert {key for key in registry() if key.startswith("du2018.")} == set(CLAIMS) == set(REDUCED)
+    assert {key for key in registry() if key.startswith("du2018.")} - ELSEWHERE == set(CLAIMS) == set(REDUCED)
 
 
 @each

@@ -22,7 +22,7 @@ PERMUTATIONS = 400
 
 def cells(profile: Profile) -> list[Cell]:
     # In two dimensions the objective is exact, and no samples are drawn.
-    grid = {2: 0, 5: 1000} if profile == "quick" else {2: 0, 5: 20_000, 25: 20_000}
+    grid = {2: 0, 5: 1000} if profile == "quick" else {2: 0, 5: 20_000, 25: 1000}
     names = ("dim", "spread", "samples", "patches", "eta", "target", "steps")
     rows: list[tuple[Any, ...]] = [
         (dim, spread, samples, PATCHES, fig3a.ETA, fig3a.TARGET, 200_000)
@@ -47,8 +47,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     if not cell.parameters["samples"]:
         gammas = [theory.closeness.Curve(_law(cell, closeness)).at(0.0).gamma for closeness in CLOSENESS]
         slope, low, high = verdict.rank_slope([1 / gamma for gamma in gammas], steps)
-        details = {"gamma(0) at the closest": gammas[0], "at the loosest": gammas[-1]}
-        findings.append(Finding(0.0, slope, low, high, form="curvature", details=details))
+        ends = {"gamma(0) at the closest": gammas[0], "at the loosest": gammas[-1]}
+        findings.append(Finding(0.0, slope, low, high, form="curvature", details=ends))
     law = theory.distributions.AngularMixture(2, float(cell.parameters["spread"])).label
     return Evidence(findings, {"law": [law] * len(steps), "closeness": CLOSENESS, "steps_taken": steps})
 

@@ -56,7 +56,7 @@ PAPER_GRID: tuple[Any, ...] = (
     *((law, 5, 1, 0.0, 0.8, LARGE) for law in ("mixture(1)", "mixture(0.5)", "watson(-5)", "watson(5)")),
     ("mixture(0.5)", 2, 4, 0.05, 0.2, ("prescribed", "sharp")),
     ("mixture(0.5)", 2, 16, 0.05, 0.2, SMALL),
-    *(("mixture(1)", 2, 4, closeness, 0.2, SMALL) for closeness in (0.05, 0.3, 0.7)),
+    *(("mixture(1)", 2, 4, closeness, 0.2, SMALL) for closeness in (0.05, 0.7)),
 )
 
 
@@ -105,7 +105,7 @@ class _Plan:
         return self.start * (0.25 if self.name == "neuron" else 1.0)
 
     def most(self, noise: float) -> float:
-        """Where d² is cut off: at d₀², which one neuron without noise never exceeds; with noise where the region ends."""
+        """Where d² is cut off: at d₀², which one neuron without noise never exceeds; with noise where it leaves."""
         return self.region**2 if noise else self.start**2
 
 
