@@ -44,6 +44,8 @@ class Sample:
         BadInput
             If a shape is wrong, a weight is negative or all are zero, or the teacher is zero.
         """
+        if teacher is None:
+            raise checks.refuse("teacher", None, "given with patches: the vector w* of as many numbers as a patch")
         z = np.asarray(checks.array("patches", patches, np, ndim=(3,)), dtype=float)
         n = checks.integer("number of samples", z.shape[0], least=1)
         checks.integer("number of patches", z.shape[1], least=1)
@@ -190,9 +192,9 @@ def _resolved(angle: np.ndarray, patch: np.ndarray, change: np.ndarray) -> tuple
 
 @dataclass(frozen=True)
 class Brackets:
-    """Certified brackets of γ(φ), L(φ), L_cross(φ) and β(φ) of one sample.
+    """Brackets of γ(φ), L(φ), L_cross(φ) and β(φ): certified for one sample, or for a law at a stated confidence.
 
-    The last two are suprema over θ in [least_angle, φ], or (0, φ].
+    The last two are suprema over θ in [least_angle, φ], or (0, φ]. A confidence of 1 is certainty.
     """
 
     angle: float
@@ -201,6 +203,7 @@ class Brackets:
     cross: Bracket
     beta: Bracket
     least_angle: float
+    confidence: float = 1.0
 
     @property
     def worst(self) -> Constants:
@@ -221,11 +224,11 @@ def plane_brackets(sample: Sample, angle: float, least_angle: float = 0.0) -> Br
     return brackets_of(angle, least_angle, np.max(found.low[:, sure], axis=1), np.max(found.high[:, possible], axis=1))
 
 
-def brackets_of(angle: float, least_angle: float, low: Any, high: Any) -> Brackets:
+def brackets_of(angle: float, least_angle: float, low: Any, high: Any, confidence: float = 1.0) -> Brackets:
     """Brackets from what the four rows of ``Stretches`` attain for sure and what they surely do not exceed."""
     gamma = Bracket(max(0.0, -float(high[0])), max(0.0, -float(low[0])))
-    others = [Bracket(max(0.0, float(a)), float(b)) for a, b in zip(low[1:], high[1:], strict=True)]
-    return Brackets(angle, gamma, *others, least_angle)
+    L, cross, beta = (Bracket(max(0.0, float(a)), float(b)) for a, b in zip(low[1:], high[1:], strict=True))
+    return Brackets(angle, gamma, L, cross, beta, least_angle, confidence)
 
 
 def sample_curve(sample: Sample, least_angle: float = 0.0) -> Curve:

@@ -56,7 +56,9 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     findings = []
     for form, margin in (("paper", start.margin), ("proof", start.proof_margin)):
         margins = {MARGINS[form]: float(margin)}
-        findings += _every_step(cell, loss, w_0, curve, form, margins) if margin > 0 else [_silent(plain, form, margins)]
+        findings += (
+            _every_step(cell, loss, w_0, curve, form, margins) if margin > 0 else [_silent(plain, form, margins)]
+        )
     columns = {
         "law": law.label,
         "spread": getattr(centre, "spread", math.nan),
