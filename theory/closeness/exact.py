@@ -167,33 +167,39 @@ def _refined(sides: _Sides, row: int, grid: np.ndarray, values: np.ndarray) -> f
 
 
 class Curve:
-    """γ(φ), L(φ), L_cross(φ) and β(φ) of close patches in the plane for many angles φ at once.
+    """γ(φ), L(φ), L_cross(φ) and β(φ) for many angles φ at once, none of them on the unsafe side.
 
-    Each is taken at the next larger one of ``ANGLES`` tabulated angles, and beside an extremum of its function of θ
-    moved beyond it: so γ is never more than the true one, the others never less, and every step is admissible.
+    Each is a running extremum over a table of angles, read off at the next larger one: γ is never more than the true
+    one, the others never less, so every step is admissible.
 
     Parameters
     ----------
-    law, teacher
-        As for :func:`exact_constants`.
+    angles
+        Increasing, the last at least π/2.
+    rows
+        −λ_min and λ_max of A_{w,w*}, cross/θ and λ_max(A_{w,−w*})/θ: up to each angle, no less than the largest.
     """
 
-    ANGLES = 4096
-
-    def __init__(self, law: ClosePatches, *, teacher: Any = None) -> None:
-        tilt_of(law, np.ones(2))
-        self._angles = np.linspace(0.0, math.pi / 2, self.ANGLES + 1)
-        values = [np.maximum.accumulate(_raised(row)) for row in _Sides(law, teacher)(self._angles)]
-        self._rows = np.stack([-values[0], *values[1:]])
+    def __init__(self, angles: Float[np.ndarray, " m"], rows: Float[np.ndarray, "4 m"]) -> None:
+        rows = np.maximum.accumulate(rows, axis=1)
+        self._angles = angles
+        self._rows = np.stack([-rows[0], *rows[1:]])
         self._steps = {form: self._step_table(form) for form in FACTORS}
 
     def _step_table(self, form: Any) -> np.ndarray:
         gamma, L, cross, beta = self._rows
         best = np.maximum(excess(gamma, cross, form), 0.0) / lipschitz(L, cross, beta, form) ** 2
+        # Before a sample's first patch goes over everything is finite; behind an infinite L_cross no step is left.
+        best = np.where(np.isfinite(best), best, 0.0)
         return best / 2 if form == "paper" else best
 
+    def without_cross(self) -> Curve:
+        """The same with L_cross = 0, as if no two patches had anything to do with each other: a false one, if k > 1."""
+        gamma, L, cross, beta = self._rows
+        return Curve(self._angles, np.stack([-gamma, L, np.zeros_like(cross), beta]))
+
     def at(self, angle: float) -> Constants:
-        """The constants at one angle in [0, π/2]."""
+        """The constants at one angle in [0, π/2)."""
         return Constants(angle, *self._rows[:, int(self._above(np.array([angle]))[0])].tolist())
 
     def along(self, distance: Float[np.ndarray, "*shape"], form: Form = "paper") -> tuple[Any, Any]:
@@ -210,5 +216,16 @@ class Curve:
 
     def _above(self, angle: Float[Any, "*shape"]) -> Any:
         xp = array_namespace(angle)
-        place = xp.astype(xp.ceil(angle * (self.ANGLES / (math.pi / 2))), xp.int64)
-        return xp.where(place > self.ANGLES, self.ANGLES, place)
+        # Strictly above: at the angle itself a patch may have gone over. The last has no next.
+        return xp.searchsorted(xp.asarray(self._angles[:-1]), angle, side="right")
+
+
+ANGLES = 4096
+"""Entries of a law's curve."""
+
+
+def law_curve(law: ClosePatches, teacher: Any = None) -> Curve:
+    """The curve of close patches in the plane; beside an extremum of its function of θ an entry is moved beyond it."""
+    tilt_of(law, np.ones(2))
+    angles = np.linspace(0.0, math.pi / 2, ANGLES + 1)
+    return Curve(angles, np.stack([_raised(row) for row in _Sides(law, teacher)(angles)]))

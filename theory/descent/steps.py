@@ -103,7 +103,7 @@ class Along:
     --------
     >>> import numpy as np
     >>> from theory import closeness, distributions
-    >>> curve = closeness.Curve(distributions.ClosePatches(dim=2, k=4, spread=0.3, closeness=0.1))
+    >>> curve = closeness.curve(distributions.ClosePatches(dim=2, k=4, spread=0.3, closeness=0.1))
     >>> step = Along(curve)(Progress(0, np.array([0.1, 0.99])))
     >>> [float(eta) > 0 for eta in step]
     [True, False]

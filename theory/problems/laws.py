@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Float
+
 from theory.checks import number, refuse
 from theory.distributions import AngularMixture, AxisSymmetric, ClosePatches, Gaussian, UniformSphere, Watson
 
@@ -61,3 +64,13 @@ def filter_law(name: str, dim: int, patches: int, closeness: float) -> AxisSymme
             raise refuse("closeness", closeness, "0 for a single patch")
         return centre
     return ClosePatches(dim, patches, None, closeness, law=centre)
+
+
+def crossed_pairs() -> Float[np.ndarray, "2 2 2"]:
+    """Two equally likely pairs of unit patches in the plane, at −45° and 75° and at 15° and 75° from w* = e1.
+
+    The patches of a pair are 120° and 60° apart, and w beyond 45° from w* on one side, or 15° on the other, loses one
+    of a pair but keeps its partner: L_cross is over 30 γ.
+    """
+    degrees = np.array([[-45.0, 75.0], [15.0, 75.0]])
+    return np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=-1)

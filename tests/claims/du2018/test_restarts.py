@@ -76,7 +76,7 @@ def test_the_step_is_the_theorems():
     phi = math.acos(1 / math.sqrt(4 * math.pi))
     neuron = theory.smoothness.smoothness(theory.distributions.UniformSphere(2), phi)
     assert findings()[0].details["eta"] == neuron.step
-    close = theory.closeness.exact_constants(theory.distributions.ClosePatches(2, 4, 0.5, 0.05), phi)
+    close = theory.closeness.closeness(theory.distributions.ClosePatches(2, 4, 0.5, 0.05), phi)
     assert findings(**CLOSE)[0].details["eta"] == close.step
     assert findings(**CLOSE)[0].margins["γ'/γ(φ*)"] == pytest.approx(close.margin / close.gamma)
 
@@ -86,7 +86,7 @@ def test_patches_often_near_the_hyperplane_are_not_covered_however_close():
     found = findings(law="mixture(1)", patches=4, closeness=0.05, trials=20)
     assert {judge(f, restarts.CLAIM.relation) for f in found if not f.control} == {Verdict.HYPOTHESES_NOT_MET}
     cross = [
-        theory.closeness.exact_constants(theory.distributions.ClosePatches(2, 4, 1.0, rho), 1.3).cross
+        theory.closeness.closeness(theory.distributions.ClosePatches(2, 4, 1.0, rho), 1.3).cross
         for rho in (1e-2, 1e-3, 1e-4)
     ]
     assert min(cross) > 0.9 * max(cross) > 0.02

@@ -113,7 +113,7 @@ def test_a_step_never_takes_one_neuron_farther():
 def test_a_filter_is_judged_by_the_factor_of_the_proof():
     changes = {"law": "mixture(0.5)", "dim": 2, "patches": 4, "closeness": 0.05, "runs": 300}
     law = theory.distributions.ClosePatches(2, 4, 0.5, 0.05)
-    found = theory.closeness.exact_constants(law, math.asin(0.2))
+    found = theory.closeness.closeness(law, math.asin(0.2))
     for finding in form("sharp", **changes):
         assert finding.predicted == pytest.approx((1 - found.proof_margin**2) ** finding.details["T"] * 0.01, rel=1e-9)
         assert finding.margins["γ'/γ(φ₁)"] == pytest.approx(found.proof_margin / found.gamma)

@@ -45,7 +45,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         Finding(0.5, passed / PERMUTATIONS, *limits, form="closeness", control=PERMUTED, relation=Relation.LOWER),
     ]
     if not cell.parameters["samples"]:
-        gammas = [theory.closeness.Curve(_law(cell, closeness)).at(0.0).gamma for closeness in CLOSENESS]
+        gammas = [theory.closeness.curve(_law(cell, closeness)).at(0.0).gamma for closeness in CLOSENESS]
         slope, low, high = verdict.rank_slope([1 / gamma for gamma in gammas], steps)
         ends = {"gamma(0) at the closest": gammas[0], "at the loosest": gammas[-1]}
         findings.append(Finding(0.0, slope, low, high, form="curvature", details=ends))

@@ -86,7 +86,7 @@ def _instance(cell: Cell, setting: Setting, phi: float) -> tuple[Any, float, dic
     loss = theory.objectives.PopulationLoss(law, w_star)
     if not isinstance(law, theory.distributions.ClosePatches):
         return loss, theory.smoothness.smoothness(law, phi).step, {}
-    found = theory.closeness.exact_constants(law, phi)
+    found = theory.closeness.closeness(law, phi)
     return loss, found.step or 0.25 / found.L, {"γ'/γ(φ*)": found.margin / found.gamma}
 
 

@@ -151,7 +151,7 @@ def _rule(region: float, gamma: float) -> Any:
 def _constants(law: Any, phi: float, name: str) -> tuple[float, float]:
     """γ(φ₁) and γ' exactly, with the paper's factor of L_cross or the proof's own; one neuron has no cross terms."""
     if isinstance(law, theory.distributions.ClosePatches):
-        found = theory.closeness.exact_constants(law, phi)
+        found = theory.closeness.closeness(law, phi)
         return found.gamma, found.margin if name == "paper" else found.proof_margin
     gamma = theory.smoothness.smoothness(law, phi).gamma
     return gamma, gamma
