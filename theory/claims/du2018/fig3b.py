@@ -28,7 +28,6 @@ def cells(profile: Profile) -> list[Cell]:
         (dim, spread, samples, PATCHES, fig3a.ETA, fig3a.TARGET, 200_000)
         for dim, samples in grid.items()
         for spread in SPREADS
-        if profile == "paper" or dim > 2 or spread != 1.0
     ]
     return [Cell(dict(zip(names, row, strict=True))) for row in rows]
 
