@@ -20,6 +20,7 @@ ORDER = (
     "distributions",
     "objectives",
     "smoothness",
+    "closeness",
     "descent",
     "problems",
     "claims",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theory import arrays as arrays
     from theory import claims as claims
+    from theory import closeness as closeness
     from theory import descent as descent
     from theory import distributions as distributions
     from theory import objectives as objectives
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBMODULES = frozenset("arrays claims descent distributions objectives problems report runs smoothness".split())
+_SUBMODULES = frozenset(
+    "arrays claims closeness descent distributions objectives problems report runs smoothness".split()
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,18 +1,21 @@
 """Gradient descent, batched over runs: one loop, any objective, any step rule."""
 
 from theory.descent.gradient import Descent, descend
+from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
 from theory.descent.records import guaranteed, least, tidy
-from theory.descent.steps import Admissible, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
+from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
     "Admissible",
+    "Along",
     "Constant",
     "Descent",
     "Outcome",
     "Prescribed",
     "Progress",
+    "Recursion",
     "Scaled",
     "Schedule",
     "StepRule",

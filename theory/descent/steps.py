@@ -87,6 +87,42 @@ class Admissible:
         return self._curve.step(phi) * (1.0 if self.form == "paper" else 2.0)
 
 
+class Stepping(Protocol):
+    """What knows the admissible step at an angle: a ``Curve`` of :mod:`theory.closeness`."""
+
+    def step(self, angle: Any, form: Literal["paper", "proof"]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Along:
+    """The adaptive step of Theorem 3.1: what a curve of the constants admits at φ_t, sin φ_t = ‖w_t − w*‖/‖w*‖.
+
+    It is 0 where nothing is admissible. Outside ‖w − w*‖ < ‖w*‖ the step at φ = π/2 is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory import closeness, distributions
+    >>> curve = closeness.curve(distributions.ClosePatches(dim=2, k=4, spread=0.3, closeness=0.1))
+    >>> step = Along(curve)(Progress(0, np.array([0.1, 0.99])))
+    >>> [float(eta) > 0 for eta in step]
+    [True, False]
+    """
+
+    curve: Stepping
+    form: Literal["paper", "proof"] = "paper"
+
+    def __post_init__(self) -> None:
+        if self.form not in ("paper", "proof"):
+            raise checks.refuse("form", repr(self.form), "'paper' or 'proof'")
+        if not hasattr(self.curve, "step"):
+            raise checks.refuse("curve", repr(self.curve), "a curve of the constants, with a step at every angle")
+
+    def __call__(self, progress: Progress) -> Any:
+        xp = array_namespace(progress.distance)
+        return self.curve.step(xp.asin(xp.clip(progress.distance, 0.0, 1.0)), self.form)
+
+
 @dataclass(frozen=True)
 class Prescribed:
     r"""The constant step that Theorem 3.2 prescribes for ‖w_T − w*‖ ≤ ε‖w*‖ in mean square: η = ε²γ'‖w*‖²/B².

@@ -3,6 +3,8 @@
 from theory.distributions.atoms import Atoms
 from theory.distributions.axial import AxisSymmetric, RegionMoments
 from theory.distributions.close import ClosePatches
+from theory.distributions.close_moments import plane_moments, tilt_of
+from theory.distributions.close_table import close_table, forget_close_tables
 from theory.distributions.isotropic import Gaussian, UniformSphere
 from theory.distributions.mixture import AngularMixture
 from theory.distributions.patches import GaussianImages, ImagePatches, PatchGrid
@@ -20,4 +22,8 @@ __all__ = [
     "RegionMoments",
     "UniformSphere",
     "Watson",
+    "close_table",
+    "forget_close_tables",
+    "plane_moments",
+    "tilt_of",
 ]

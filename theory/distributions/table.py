@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,21 +61,25 @@ class WedgeTable:
         return square * angle * value[:, 0], square * value[:, 1]
 
     def _evaluate(self, coefficients: Any, angle: Any) -> Any:
-        """Horner's rule in the place of each angle within its panel, from −1 to 1."""
-        xp = array_namespace(angle)
-        # The inner edges alone: angles at and beyond the outer ones fall into the first and the last panel.
-        index = xp.searchsorted(self.edges[1:-1], angle, side="right")
-        centre, scale = xp.take(self._centre, index, axis=0), xp.take(self._scale, index, axis=0)  # type: ignore[attr-defined]
-        place = ((angle - centre) * scale)[:, None]
-        rows = xp.take(coefficients, index, axis=0)
-        value = rows[:, DEGREE, :]
-        for power in range(DEGREE - 1, -1, -1):
-            value = value * place + rows[:, power, :]
-        return value
+        return horner(self.edges, self._centre, self._scale, coefficients, angle)  # type: ignore[attr-defined]
 
     def to(self, xp: Any) -> WedgeTable:
         """The same table in another array namespace."""
         return WedgeTable(xp.asarray(self.edges), xp.asarray(self.coefficients), self.error)
+
+
+def horner(edges: Any, centres: Any, scales: Any, coefficients: Any, angle: Any) -> Any:
+    """Horner's rule in the place of each angle within its panel, from −1 to 1."""
+    xp = array_namespace(angle)
+    # The inner edges alone: angles at and beyond the outer ones fall into the first and the last panel.
+    index = xp.searchsorted(edges[1:-1], angle, side="right")
+    centre, scale = xp.take(centres, index, axis=0), xp.take(scales, index, axis=0)
+    place = ((angle - centre) * scale)[:, None]
+    rows = xp.take(coefficients, index, axis=0)
+    value = rows[:, DEGREE, :]
+    for power in range(DEGREE - 1, -1, -1):
+        value = value * place + rows[:, power, :]
+    return value
 
 
 def wedge_table(law: AxisSymmetric) -> WedgeTable:
@@ -96,12 +101,22 @@ def forget_tables() -> None:
 def _wedge_table(law: AxisSymmetric) -> WedgeTable:
     along, across = law.half()
     scale = np.maximum([along, math.sqrt(along * across), across, across], np.finfo(float).tiny)
-    pending = np.linspace(0.0, math.pi / 2, 17)
-    left, right = pending[:-1], pending[1:]
+    return WedgeTable(*bisected(law.wedge, np.linspace(0.0, math.pi / 2, 17), scale, _POWERS))
+
+
+def bisected(
+    function: Callable[[np.ndarray], np.ndarray], edges: np.ndarray, scale: np.ndarray, powers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Panels on which ``function(θ)/θ^powers`` is a polynomial: their edges, coefficients, and the largest error.
+
+    The function gives (m, entries) at (m,) angles; the panels between ``edges`` are bisected where the error, relative
+    to each entry's ``scale``, is above rounding.
+    """
+    left, right = edges[:-1], edges[1:]
     before = np.full(left.size, np.inf)
     done: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     while left.size:
-        coefficients, error = _fit(law, left, right, scale)
+        coefficients, error = _fit(function, left, right, scale, powers)
         rounding = (error <= NOISE) & (error > before / 2)
         good = (error <= TOLERANCE) | rounding | (right - left <= NARROWEST)
         done.append((left[good], coefficients[good], error[good]))
@@ -110,18 +125,24 @@ def _wedge_table(law: AxisSymmetric) -> WedgeTable:
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
     starts, coefficients, error = (np.concatenate(part) for part in zip(*done, strict=True))
     order = np.argsort(starts)
-    return WedgeTable(np.append(starts[order], math.pi / 2), coefficients[order], float(error.max()))
+    return np.append(starts[order], edges[-1]), coefficients[order], float(error.max())
 
 
-def _fit(law: AxisSymmetric, left: np.ndarray, right: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit(
+    function: Callable[[np.ndarray], np.ndarray],
+    left: np.ndarray,
+    right: np.ndarray,
+    scale: np.ndarray,
+    powers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients on each panel by interpolation at the Chebyshev nodes, and the error at points between them."""
     place = np.concatenate([_NODES, _PROBES])
     theta = (left[:, None] + right[:, None] + (right - left)[:, None] * place) / 2
-    moments = law.wedge(theta.ravel()).reshape(*theta.shape, 4)
-    values = moments / theta[:, :, None] ** _POWERS
+    moments = function(theta.ravel()).reshape(*theta.shape, powers.size)
+    values = moments / theta[:, :, None] ** powers
     coefficients = _to_monomials() @ values[:, : DEGREE + 1]
     found = np.vander(_PROBES, DEGREE + 1, increasing=True) @ coefficients
-    probed = theta[:, DEGREE + 1 :, None] ** _POWERS
+    probed = theta[:, DEGREE + 1 :, None] ** powers
     error = np.abs(found * probed - moments[:, DEGREE + 1 :]) / scale
     return coefficients, np.max(error, axis=(1, 2))
 

@@ -22,6 +22,7 @@ of the arctangent (1/tan θ in u).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -38,16 +39,20 @@ _ABSCISSAE, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 
 def integrate(function: Callable[[np.ndarray], np.ndarray], edges: Vector) -> float:
     """∫ of ``function`` from the first to the last edge, one Gauss–Legendre rule a panel."""
-    nodes, weights = _composite(edges[None, :])
+    nodes, weights = composite(edges[None, :])
     return float(np.sum(weights * function(nodes)))
 
 
-def _composite(edges: Float[np.ndarray, "m panels"]) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights (m, panels · NODES) of the composite rule on each row of sorted edges."""
+def composite(edges: Float[np.ndarray, "m panels"], rule: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights (m, panels · nodes) of the composite rule on each row of sorted edges.
+
+    ``rule`` is that of one panel, nodes and weights on [−1, 1]; Gauss and Legendre's with ``NODES`` if not given.
+    """
+    abscissae, weights = (_ABSCISSAE, _WEIGHTS) if rule is None else rule
     half = np.diff(edges, axis=1)[:, :, None] / 2
     middle = edges[:, :-1, None] + half
     shape = (edges.shape[0], -1)
-    return (middle + half * _ABSCISSAE).reshape(shape), (half * _WEIGHTS).reshape(shape)
+    return (middle + half * abscissae).reshape(shape), (half * weights).reshape(shape)
 
 
 def tail_moments(dim: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -82,7 +87,7 @@ def wedge_moments(dim: int, angle: Vector, log_density: LogDensity, elevations: 
     slope = np.tan(angle)[:, None]
     own = angle.size <= 8 or angle.size * elevations.size < _parts(elevations)
     edges = _edges(dim, slope, elevations) if own else _shared_edges(dim, slope, elevations)
-    u, weights = _composite(edges)
+    u, weights = composite(edges)
     x = np.sin(u)
     q0, q1, q2, q_rest = (weights * np.cos(u) * q for q in tail_moments(dim, u))
     square = 1 + (slope * x) ** 2  # = 1 / cos²δ

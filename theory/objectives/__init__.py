@@ -1,8 +1,9 @@
 """Losses and their gradients: exact, on a sample, and stochastic."""
 
+from theory.objectives.close_plane import ClosePlaneLoss
 from theory.objectives.image_loss import ImageLoss
 from theory.objectives.overlap import OverlapLoss
 from theory.objectives.relu_filter import PopulationLoss, SampleLoss
 from theory.objectives.sampling import FixedSample, FreshSamples
 
-__all__ = ["FixedSample", "FreshSamples", "ImageLoss", "OverlapLoss", "PopulationLoss", "SampleLoss"]
+__all__ = ["ClosePlaneLoss", "FixedSample", "FreshSamples", "ImageLoss", "OverlapLoss", "PopulationLoss", "SampleLoss"]

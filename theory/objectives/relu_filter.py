@@ -16,24 +16,25 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import shared_namespace, to_numpy
-from theory.distributions import Atoms, AxisSymmetric, GaussianImages
+from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages
 from theory.distributions.table import WedgeTable, wedge_table
 
 if TYPE_CHECKING:
+    from theory.objectives.close_plane import ClosePlaneLoss
     from theory.objectives.overlap import OverlapLoss
 
 BLOCK = 1 << 20
 """Activations held at once by a sample loss: the memory of a gradient does not grow with the sample."""
 
 
-def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | OverlapLoss | SampleLoss:
+def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | ClosePlaneLoss | OverlapLoss | SampleLoss:
     """The exact population loss of ``law``: no sampling.
 
     Parameters
     ----------
     law
         An axis-symmetric law whose axis is the teacher's direction (any direction for an isotropic law), ``Atoms``,
-        or ``GaussianImages`` (any teacher).
+        ``GaussianImages`` (any teacher), or ``ClosePatches`` in the plane (any teacher).
     teacher
         w*, p numbers, not zero.
 
@@ -58,8 +59,12 @@ def PopulationLoss(law: Any, teacher: Any) -> AxialLoss | OverlapLoss | SampleLo
         from theory.objectives.overlap import OverlapLoss
 
         return OverlapLoss(law, teacher)
+    if isinstance(law, ClosePatches):
+        from theory.objectives.close_plane import ClosePlaneLoss
+
+        return ClosePlaneLoss(law, teacher)
     if not isinstance(law, AxisSymmetric):
-        required = "axis-symmetric or Atoms or GaussianImages; for any other law use SampleLoss"
+        required = "axis-symmetric or Atoms or GaussianImages or ClosePatches; for any other law use SampleLoss"
         raise checks.refuse("law", type(law).__name__, required)
     w_star = checks.nonzero("teacher", teacher, xp)
     checks.along(law, to_numpy(w_star))

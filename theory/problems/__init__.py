@@ -13,12 +13,13 @@ from theory.problems.filters import (
     segment,
 )
 from theory.problems.images import digits, load, read_idx
-from theory.problems.laws import DIMENSIONS, law
+from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
     below_zero,
     beside,
+    disc,
     half_disc,
     in_ball,
     near_teacher,
@@ -33,10 +34,13 @@ __all__ = [
     "below_zero",
     "beside",
     "cosine",
+    "crossed_pairs",
     "curvature_along",
     "digits",
     "directions",
+    "disc",
     "energy_in_small",
+    "filter_law",
     "filter_named",
     "gabor",
     "half_disc",

@@ -34,6 +34,13 @@ def half_disc(
     return np.vstack([1 + r * np.cos(psi), across[:, None] * (r * np.sin(psi))])
 
 
+def disc(n: int, *, rng: np.random.Generator, radius: float = 1.0) -> Float[np.ndarray, "2 n"]:
+    """n starts that cover ‖w₀ − w*‖ < radius in the plane, both sides of w*, evenly: scrambled Sobol' points."""
+    starts = half_disc(n, 2, rng=rng, radius=radius)
+    starts[1, ::2] *= -1
+    return starts
+
+
 def in_ball(n: int, dim: int, *, rng: np.random.Generator, radius: float = 1.0) -> Float[np.ndarray, "p n"]:
     """n starts uniform in the ball of ``radius`` around 0 in R^dim."""
     points = rng.standard_normal((dim, n))

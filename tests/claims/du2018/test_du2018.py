@@ -21,7 +21,6 @@ MODULES = {
 }
 CLAIMS = {key: module.CLAIM for key, module in MODULES.items()}
 PROFILES = ("quick", "paper")
-
 # A few small cells of each claim: enough for every form and every control.
 REDUCED = {
     "du2018.rate": [
