@@ -66,7 +66,7 @@ def test_the_bound_on_gamma_is_a_moment_of_the_average(dim, k, spread, rho, half
 
 
 def test_the_bound_on_gamma_in_closed_form():
-    """The uniform circle, all patches one: ∫ sin²δ dδ/π from φ to π/2, the smaller across: ((π/2 − φ) − sin 2φ/2)/2π."""
+    """The uniform circle, all patches one: ∫ cos²δ dδ/π from φ to π/2 is ((π/2 − φ) − sin 2φ/2)/2π."""
     for phi in (0.3, 1.2):
         found = gamma_bound(ClosePatches(2, 3, None, 0.0, UniformSphere(2)), phi)
         assert found == pytest.approx((math.pi / 2 - phi - math.sin(2 * phi) / 2) / (2 * math.pi), rel=1e-13)

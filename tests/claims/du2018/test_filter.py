@@ -37,7 +37,7 @@ def test_where_both_forms_are_covered_both_hold():
 
 
 def test_the_rate_is_as_loose_as_its_proof_says():
-    """Of 2ηγ' − η²Λ² the paper keeps ηγ'/2, with η ≤ γ'/2Λ²: at least 3 times less; the proof's own form at most once."""
+    """Of 2ηγ' − η²Λ² the paper keeps ηγ'/2, with η ≤ γ'/2Λ²: 3 times less at least; the proof's own form no less."""
     for finding in measured(filter_rate, "COVERED").findings:
         if not finding.control:
             assert slack(finding, filter_rate.CLAIM.relation) >= (3 if finding.form == "paper" else 1)
