@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
+from theory.report.filter_figures import covered
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -184,6 +185,9 @@ class Drawing:
 FIGURES: Mapping[str, Drawing] = {
     "du2018.rate": Drawing(convergence, ("law", "dim", "start", "form", "iteration", "distance", "bound")),
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
+    "du2018.filter_rate": Drawing(
+        covered, ("spread", "closeness", "k", "margin", "proof_margin", "cross", "converged", "starts")
+    ),
 }
 
 
