@@ -29,6 +29,7 @@ from theory.closeness import (
     gamma_bound,
     margin_of,
     sample,
+    searched,
 )
 from theory.descent import Along, Progress
 from theory.distributions import (
@@ -185,6 +186,26 @@ def swept() -> None:
     assert known.gamma.upper - known.gamma.lower < 1e-10
 
 
+def boxed() -> None:
+    """Branch and bound in the plane holds what the sweep finds, and comes near to it."""
+    known = sample.Sample.of(LAW.sample(40, rng=np.random.default_rng(6)), W_STAR)
+    wide, narrow = searched.searched_brackets(known, 0.9, 0.2, 600), sample.plane_brackets(known, 0.9, 0.2)
+    for name in ("gamma", "L", "cross", "beta"):
+        here, there = getattr(wide, name), getattr(narrow, name)
+        assert here.lower <= there.upper
+        assert there.lower <= here.upper
+    assert wide.gamma.lower >= 0.7 * narrow.gamma.lower
+    assert wide.L.lower >= 0.99 * narrow.L.lower
+    # In space: nothing that a few hundred directions attain at φ lies outside.
+    z, rng = ClosePatches(3, 2, 0.8, 0.4).sample(40, rng=np.random.default_rng(7)), np.random.default_rng(8)
+    found = closeness(z, 0.9, teacher=np.eye(3)[0], least_angle=0.6, budget=200)
+    for turn in rng.uniform(0, 2 * math.pi, 300):
+        active = z @ np.array([math.cos(0.9), math.sin(0.9) * math.cos(turn), math.sin(0.9) * math.sin(turn)]) >= 0
+        u = [(z * r[..., None]).mean(axis=1) for r in (active & (z[..., 0] >= 0), active & (z[..., 0] < 0))]
+        assert np.linalg.eigvalsh(u[0].T @ u[0] / 40)[0] >= found.gamma.lower
+        assert np.linalg.eigvalsh(u[1].T @ u[1] / 40)[-1] <= 0.9 * found.beta.upper
+
+
 def near() -> None:
     """ρ of a sample, and the extreme case of its bound; the bound on γ for one neuron on the circle."""
     angles = np.array([[-0.4, 0.4, 0.4, 0.4]])
@@ -251,7 +272,7 @@ SIZE = {"runs": 8, "steps": 300, "longest": 400}
 CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check
     for check in (
-        moments, sums, table, loss, tilted, constants, promises, step, swept, near, bound, counts, limits,
+        moments, sums, table, loss, tilted, constants, promises, step, swept, boxed, near, bound, counts, limits,
     )
 }  # fmt: skip
 CHECKS |= {
@@ -272,6 +293,7 @@ CHECKS |= {
 PART, MEAN, SECOND = close_moments._part, close_moments._mean, close_moments._second
 DEFECT, DENSITY, SPECTRA = close_moments._sine_defect, close_moments._density, exact.spectra
 PRODUCT, TILT = ClosePlaneLoss._product, theory.distributions.tilt_of
+RANGE = searched._Search._range
 CHANGE, REGIONS, FOUR = sample._change, confident._regions, confident._four
 ALONG, CALL, STEP, WORST = exact.Curve.along, Along.__call__, exact.Curve.step, filter_rate.worst_step
 
@@ -348,6 +370,17 @@ def never_enters(z, taught):
     return np.concatenate([CHANGE(z, taught)[:, :, :2], 0 * z, CHANGE(z, taught)[:, :, 4:]], axis=2)
 
 
+def points_for_caps(self, cap):
+    """The range of e·y over a cap of no radius."""
+    return RANGE(self, dataclasses.replace(cap, radius=0.0))
+
+
+def without_doubt(self, state, angle):
+    """β without the samples in doubt."""
+    u = self.regions(state)[1]
+    return 0.9 * float(np.linalg.eigvalsh(self._product(u, u, ~np.any(state.doubtful, axis=1)))[-1]) / angle
+
+
 def half_gone(z, taught):
     """A start with 5 % more in S(w,w*) than there is."""
     start, change = REGIONS(z, taught)
@@ -414,6 +447,9 @@ PLANTS: dict[str, Plant] = {
     "a region that stays empty": Plant(sample, "_change", never_enters, ["swept"]),
     "γ of a sample × 1.02": Plant(sample, "spectra", spectrum(0, 1.02), ["swept"]),
     "L_cross of a sample × 0.98": Plant(sample, "spectra", spectrum(2, 0.98), ["swept"]),
+    "caps taken for points": Plant(searched._Search, "_range", points_for_caps, ["boxed"]),
+    "samples in doubt forgotten": Plant(searched._Search, "beta", without_doubt, ["boxed"]),
+    "γ of a box × 1.1": Plant(searched._Search, "gamma", scaled(searched._Search.gamma, 1.1), ["boxed"]),
     "a bound on ρ that is ρ": Plant(sys.modules[__name__], "closeness_bound", lambda law: law.closeness, ["near"]),
     "the bound on γ × 1.1": Plant(bounds, "_beyond", scaled(bounds._beyond, 1.1), ["bound"]),
     "μ halved": Plant(bounds, "_raised", scaled(bounds._raised, 0.5), ["counts"]),
