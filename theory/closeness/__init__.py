@@ -10,14 +10,15 @@ Which of them are known how well:
 
 * **Exact**, to rounding: all four and μ for ``ClosePatches`` in the plane, for any teacher (``closeness``, ``curve``,
   ``margin_of``); the bound of Theorem 3.3 (i) on γ for ``ClosePatches`` in any dimension (``gamma_bound``).
-* **Certified** for a sample, whatever it is: all four in the plane, as narrow as rounding allows (``closeness``,
-  ``curve``); ρ and the bound of Theorem 3.3 (i) in any dimension (``closeness_of``, ``sample_gamma_bound``).
+* **Certified** for a sample, whatever it is: all four, in the plane as narrow as rounding allows (``closeness``,
+  ``curve``), in more dimensions as narrow as the budget of a search leaves them (``closeness``); ρ and the bound of
+  Theorem 3.3 (i) in any dimension (``closeness_of``, ``sample_gamma_bound``).
 * **At a stated confidence**, for every θ ≤ φ at once: all four and μ for ``ClosePatches`` in any dimension around an
   axis of symmetry along w* (``estimated``), the quotients by θ from a least angle on.
 
 For ``GaussianImages`` none of these holds in more than two dimensions: the law of its overlapping patches is not
 symmetric about w*, so that w matters through more than θ, and no finite number of directions says anything certain
-about the others. What can be had is a sample of it, certified as a sample in the plane, and its exact population loss.
+about the others. What can be had is its exact population loss, and certified brackets for a sample of it.
 
 Source: Du, Lee & Tian (2018), Section 3.
 """
@@ -38,7 +39,9 @@ from theory.closeness.bounds import (
 from theory.closeness.confident import estimated
 from theory.closeness.exact import FACTORS, Constants, Curve, exact_constants, law_curve
 from theory.closeness.sample import Brackets, Sample, plane_brackets, sample_curve
+from theory.closeness.searched import searched_brackets
 from theory.distributions import ClosePatches
+from theory.smoothness.caps import BUDGET
 
 __all__ = [
     "FACTORS",
@@ -62,13 +65,13 @@ def closeness(law: ClosePatches, angle: float, *, teacher: Any = None) -> Consta
 @overload
 def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) -> Brackets: ...
 def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) -> Constants | Brackets:
-    """γ(φ), L(φ), L_cross(φ) and β(φ) of patches in the plane at φ = ``angle``, and the step they allow.
+    """γ(φ), L(φ), L_cross(φ) and β(φ) of patches at φ = ``angle``, and the step they allow.
 
     Parameters
     ----------
     law
         ``ClosePatches`` with dim 2 around centres with an axis of symmetry: the constants are exact. Or patches of
-        shape (n, k, 2): certified brackets for that sample.
+        shape (n, k, p): certified brackets for that sample, exact but for rounding in the plane.
     angle
         φ in radians, strictly between 0 and π/2.
     teacher
@@ -76,12 +79,13 @@ def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) ->
     options
         For patches only: ``weights``, the probability of each sample up to a common factor (1/n if not given), and
         ``least_angle``, from where on θ counts in L_cross and β (0, that is all θ > 0, if not given). Over all θ > 0
-        those of a sample do not converge as it grows, and are infinite where a patch lies on the hyperplane of w*.
+        those of a sample do not converge as it grows, and are infinite where a patch lies on the hyperplane of w*. And
+        ``budget``, in more than two dimensions the boxes examined for each constant.
 
     Raises
     ------
     BadInput
-        If an argument is out of its range, or the patches are in more than two dimensions.
+        If an argument is out of its range, or a law is in more than two dimensions.
 
     Examples
     --------
@@ -97,11 +101,14 @@ def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) ->
         return exact_constants(law, phi, teacher=teacher)
     known = Sample.of(law, teacher, options.pop("weights", None))
     least = checks.finite("least_angle", options.pop("least_angle", 0.0))
+    budget = checks.integer("budget", options.pop("budget", BUDGET), least=1)
     if options:
-        raise checks.refuse("options", sorted(options), "weights and least_angle alone")
+        raise checks.refuse("options", sorted(options), "among weights, least_angle and budget")
     if not 0 <= least < phi:
         raise checks.refuse("least_angle", least, f"at least 0 and below the angle {phi}")
-    return plane_brackets(known, phi, least)
+    if known.shape[2] == 2:
+        return plane_brackets(known, phi, least)
+    return searched_brackets(known, phi, least, budget)
 
 
 def curve(law: Any, *, teacher: Any = None, weights: Any = None) -> Curve:

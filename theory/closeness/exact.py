@@ -2,7 +2,7 @@ r"""γ(φ), L(φ), L_cross(φ) and β(φ) of close patches in the plane, exactly
 
 With k > 1 patches A_{w,w*} neither falls nor rises as θ = ∠(w, w*) grows: each is a minimum or a supremum over all
 θ ≤ φ, and on both sides of w* where the law is not symmetric about it. E[U Uᵀ] comes from
-:mod:`theory.distributions.close_table`, so that θ → 0 is a value like any other.
+:mod:`theory.distributions.close_tables`, so that θ → 0 is a value like any other.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ from theory.smoothness import Bracket
 from theory.smoothness.brackets import _heights
 from theory.smoothness.caps import EPS
 
+NEAR = 32 * EPS
+"""Angles of unit vectors nearer than that may be in another order than they are computed."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -110,7 +113,7 @@ class Stretches:
 
 
 def sweep(sample: Sample, least_angle: float = 0.0) -> Stretches:
-    """The stretches on both sides of w*; one that begins below ``least_angle`` counts from there.
+    """The stretches on both sides of w*; for a quotient by θ, what of them lies beyond ``least_angle``.
 
     Raises
     ------
@@ -119,26 +122,27 @@ def sweep(sample: Sample, least_angle: float = 0.0) -> Stretches:
     """
     if sample.shape[2] != 2:
         raise checks.refuse("dim", sample.shape[2], "2, the plane")
-    angle, moments, hidden = (np.concatenate(parts) for parts in zip(*(_side(sample, s) for s in (1, -1)), strict=True))
-    smallest, largest, cross, only = spectra(moments, moments)
-    begin = np.maximum(angle, least_angle)
-    values = np.stack([-smallest, largest, _over(cross, begin), _over(only, begin)])
-    # Each of the three cross norms may be off by as much. What no patch has entered is 0 without rounding.
-    parts = np.array([1, 1, 3, 1])[:, None]
-    known = np.full_like(hidden, sample.rounding)
-    rounding, hidden = (parts * np.stack([e, e, _over(e, begin), _over(e, begin)]) for e in (known, hidden))
-    rounding = np.where(values == 0, 0.0, rounding)
-    return Stretches(angle, values - rounding, values + rounding + hidden)
+    sides = [_side(sample, side) for side in (1, -1)]
+    angle, first, moments, hidden = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    end = np.concatenate([np.append(side[0][1:], math.inf) for side in sides])
+    values = np.stack(spectra(moments, moments)) * np.array([-1, 1, 1, 1])[:, None]
+    # What no patch has entered is 0 without rounding. Each of the three cross norms may be off by as much.
+    slack = np.where(values == 0, 0.0, sample.rounding) * np.array([1, 1, 3, 1])[:, None]
+    low, high = values - slack, values + slack + hidden * np.array([1, 1, 3, 1])[:, None]
+    # Stretches that end below ``least_angle`` have no quotient there.
+    low[2:] = np.where(end > least_angle + NEAR, _over(low[2:], np.maximum(angle, least_angle)), 0.0)
+    high[2:] = np.where(end > least_angle - NEAR, _over(high[2:], np.maximum(first, least_angle)), 0.0)
+    return Stretches(first, low, high)
 
 
 def _over(value: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """value/θ, of which 0/0 is 0."""
     infinite = np.where(value > 0, math.inf, 0.0)
-    return np.divide(value, angle, out=infinite, where=angle > 0)
+    return np.divide(value, angle, out=infinite, where=np.broadcast_to(angle > 0, value.shape))
 
 
-def _side(sample: Sample, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """On one side of w*: where the stretches begin, E[U Uᵀ] on them, and by how much it may be off there."""
+def _side(sample: Sample, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """On one side of w*: from where on E[U Uᵀ] surely is, may be, what it is, and how far off it may be before."""
     z = sample.patches * np.array([1, side]) / sample.shape[1]
     taught, along, across = sample.first >= 0, z[:, :, 0], z[:, :, 1]
     # At tan θ = |z₁|/|across| a patch goes over from ++ to −+, or, on the other flank, from −− to +−.
@@ -155,7 +159,8 @@ def _side(sample: Sample, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     moments = np.cumsum(np.concatenate([np.sum(squares[:, 0], axis=0)[None], delta]), axis=0)
     patch = np.take_along_axis(z, order[:, :, None], axis=1).reshape(-1, 2)[events]
     last, hidden = _resolved(angle[events], patch, _largest_change(z, sample.weights, order)[events])
-    return np.append(0.0, angle[events])[last], moments[last], hidden
+    angle = np.append(0.0, angle[events])
+    return angle[last], np.append(0.0, angle[last[:-1] + 1]), moments[last], hidden
 
 
 def _start(z: np.ndarray, taught: np.ndarray) -> Float[np.ndarray, "n 6"]:
@@ -181,7 +186,7 @@ def _resolved(angle: np.ndarray, patch: np.ndarray, change: np.ndarray) -> tuple
 
     Changes within rounding of each other go together; what they hide is nothing where their patches are the same.
     """
-    near = np.diff(angle) <= 32 * EPS
+    near = np.diff(angle) <= NEAR
     same = near & np.all(patch[1:] == patch[:-1], axis=1)
     group = np.cumsum(np.append(True, ~near)) if angle.size else np.zeros(0, dtype=int)
     last = np.append(0, 1 + np.flatnonzero(np.append(~near, True))) if angle.size else np.zeros(1, dtype=int)
@@ -220,7 +225,7 @@ def plane_brackets(sample: Sample, angle: float, least_angle: float = 0.0) -> Br
     """The constants of a sample in the plane at φ = ``angle``: exact up to rounding, unless rounding hides an order."""
     found = sweep(sample, least_angle)
     # What begins within rounding of φ may begin beyond it.
-    sure, possible = found.angle <= angle - 32 * EPS, found.angle <= angle + 32 * EPS
+    sure, possible = found.angle <= angle - NEAR, found.angle <= angle + NEAR
     return brackets_of(angle, least_angle, np.max(found.low[:, sure], axis=1), np.max(found.high[:, possible], axis=1))
 
 
@@ -236,5 +241,5 @@ def sample_curve(sample: Sample, least_angle: float = 0.0) -> Curve:
     found = sweep(sample, least_angle)
     order = np.argsort(found.angle, kind="stable")
     # A stretch counts for every φ beyond its beginning, so from the entry on whose angle is that of the next.
-    angles = np.append(np.maximum(found.angle[order][1:] - 32 * EPS, 0.0), math.pi / 2)
+    angles = np.append(np.maximum(found.angle[order][1:] - NEAR, 0.0), math.pi / 2)
     return Curve(angles, found.high[:, order])

@@ -17,8 +17,12 @@ def guaranteed(run: Descent, contraction: Float[np.ndarray, "points runs"]) -> F
 
 
 def least(measured: Float[np.ndarray, "steps runs"], promised: Float[np.ndarray, "steps runs"]) -> tuple[int, int]:
-    """(step, run) where measured/promised is least; NaN, which marks ended runs, is passed over."""
-    place = np.unravel_index(np.nanargmin(measured / promised), measured.shape)
+    """(step, run) where measured/promised is least; NaN, which marks ended runs, is passed over.
+
+    So is 0/0: a step of 0, of which nothing is promised.
+    """
+    with np.errstate(invalid="ignore"):
+        place = np.unravel_index(np.nanargmin(measured / promised), measured.shape)
     return int(place[0]), int(place[1])
 
 

@@ -4,7 +4,7 @@ from theory.distributions.atoms import Atoms
 from theory.distributions.axial import AxisSymmetric, RegionMoments
 from theory.distributions.close import ClosePatches
 from theory.distributions.close_moments import plane_moments, tilt_of
-from theory.distributions.close_table import close_table, forget_close_tables
+from theory.distributions.close_tables import close_table, forget_close_tables
 from theory.distributions.isotropic import Gaussian, UniformSphere
 from theory.distributions.mixture import AngularMixture
 from theory.distributions.patches import GaussianImages, ImagePatches, PatchGrid

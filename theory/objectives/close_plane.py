@@ -79,7 +79,7 @@ class ClosePlaneLoss:
         # w − w* before it is turned: near w* that is exact, while turning each would leave the rounding of both.
         difference = self._frame @ (w - self.teacher[:, None])
         along, across = self._norm + difference[0, :], difference[1, :]
-        side = xp.where(across < 0, -1.0, 1.0)
+        side = xp.where(across < 0, -1.0, xp.ones_like(across))
         rho = xp.abs(across)
         zero = xp.zeros_like(rho)
         teacher = xp.full_like(rho, -self._norm)

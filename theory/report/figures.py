@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
-from theory.report import image_figures, sgd_figures
+from theory.report import filter_figures, image_figures, sgd_figures
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -185,8 +185,11 @@ class Drawing:
 FIGURES: Mapping[str, Drawing] = {
     "du2018.rate": Drawing(convergence, ("law", "dim", "start", "form", "iteration", "distance", "bound")),
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
-    **{key: Drawing(*drawing) for key, drawing in image_figures.DRAWINGS.items()},
-    **{key: Drawing(*drawing) for key, drawing in sgd_figures.DRAWINGS.items()},
+    **{
+        key: Drawing(*drawing)
+        for drawings in (filter_figures.DRAWINGS, sgd_figures.DRAWINGS, image_figures.DRAWINGS)
+        for key, drawing in drawings.items()
+    },
 }
 
 

@@ -13,11 +13,32 @@ import pytest
 import theory
 from theory.claims import registry
 from theory.claims.claim import Cell, Setting
-from theory.claims.du2018 import fig3a, isotropy, random_start, rate, rate_without_beta, recovery, schedule
+from theory.claims.du2018 import (
+    closeness,
+    fig3a,
+    filter_rate,
+    isotropy,
+    random_start,
+    rate,
+    rate_without_beta,
+    recovery,
+    schedule,
+)
 from theory.claims.verdict import Verdict, conclude, judge, slack
 
 MODULES = {
-    module.CLAIM.key: module for module in (fig3a, isotropy, random_start, rate, rate_without_beta, recovery, schedule)
+    module.CLAIM.key: module
+    for module in (
+        closeness,
+        fig3a,
+        filter_rate,
+        isotropy,
+        random_start,
+        rate,
+        rate_without_beta,
+        recovery,
+        schedule,
+    )
 }
 CLAIMS = {key: module.CLAIM for key, module in MODULES.items()}
 PROFILES = ("quick", "paper")
@@ -46,6 +67,17 @@ REDUCED = {
         Cell({"dim": dim, "share": share, "draws": 20_000}) for dim, share in ((2, 1.0), (25, 0.5))
     ],
     "du2018.fig3a": [Cell({"dim": 2, "eta": 0.5, "target": 1e-3, "steps": 50_000})],
+    "du2018.filter_rate": [
+        Cell({"centre": "mixture(0.3)", "closeness": 0.1, "k": 4, "runs": 8, "steps": 300, "longest": 2000}),
+        Cell(
+            {"centre": filter_rate.CROSSED, "closeness": 0.0, "k": 2, "runs": 256, "steps": 60, "longest": 0},
+            control=filter_rate.UNCROSSED,
+        ),
+    ],
+    "du2018.closeness": [
+        Cell({"dim": 2, "centre": "mixture(0.5)", "closeness": 0.2, "k": 4, "samples": 1000}),
+        Cell({"dim": 5, "centre": "mixture(1)", "closeness": 0.07, "k": 4, "samples": 60_000}),
+    ],
 }
 
 each = pytest.mark.parametrize("key", CLAIMS)

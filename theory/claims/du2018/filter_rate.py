@@ -36,13 +36,13 @@ def cells(profile: Profile) -> list[Cell]:
     # Every k of one centre and closeness in a row: they share a table.
     return [
         *(Cell({"centre": c, "closeness": rho, "k": k, **size}) for c, rho, k in grid),
-        Cell({"centre": CROSSED, "closeness": 0.0, "k": 2, **size}, control=UNCROSSED),
+        Cell({"centre": CROSSED, "closeness": 0.0, "k": 2, **size, "runs": 256}, control=UNCROSSED),
     ]
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     if cell.control:
-        return Evidence([_uncrossed(cell, setting)])
+        return _uncrossed(cell, setting)
     centre = theory.problems.law(str(cell.parameters["centre"]), 2)
     rho, k = float(cell.parameters["closeness"]), int(cell.parameters["k"])
     law = theory.distributions.ClosePatches(2, k, None, rho, centre)
@@ -59,16 +59,20 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         findings += (
             _every_step(cell, loss, w_0, curve, form, margins) if margin > 0 else [_silent(plain, form, margins)]
         )
-    columns = {
-        "law": law.label,
-        "spread": getattr(centre, "spread", math.nan),
-        "margin": start.margin,
-        "proof_margin": start.proof_margin,
-        "cross": start.cross,
-        "converged": int(plain.converged.sum()),
-        "starts": len(plain.outcome),
+    return Evidence(findings, _row(law.label, getattr(centre, "spread", math.nan), start, plain))
+
+
+def _row(law: str, spread: float, start: Any, run: Any) -> dict[str, list[Any]]:
+    """One row for the map: what the theorem needs at φ₀, and how many runs converged."""
+    return {
+        "law": [law],
+        "spread": [spread],
+        "margin": [start.margin],
+        "proof_margin": [start.proof_margin],
+        "cross": [start.cross],
+        "converged": [int(run.converged.sum())],
+        "starts": [len(run.outcome)],
     }
-    return Evidence(findings, {name: [value] for name, value in columns.items()})
 
 
 def _every_step(cell: Cell, loss: Any, w_0: Any, curve: Any, form: Any, margins: dict[str, float]) -> list[Finding]:
@@ -101,14 +105,15 @@ def _silent(plain: Any, form: str, margins: dict[str, float]) -> Finding:
     )
 
 
-def _uncrossed(cell: Cell, setting: Setting) -> Finding:
+def _uncrossed(cell: Cell, setting: Setting) -> Evidence:
     """The theorem without its cross terms, on pairs of patches that have nothing but cross terms."""
     w_star, pairs = theory.problems.teacher(2), theory.problems.crossed_pairs()
-    curve = theory.closeness.curve(pairs, teacher=w_star).without_cross()
+    curve = theory.closeness.curve(pairs, teacher=w_star)
     loss = theory.objectives.SampleLoss(setting.xp.asarray(pairs), setting.xp.asarray(w_star))
     starts = theory.problems.disc(int(cell.parameters["runs"]), rng=setting.rng, radius=math.sin(ANGLE))
-    run, promised = _descend(cell, loss, setting.xp.asarray(starts), curve, "paper")
-    return worst_step(run, promised, form="paper", control=UNCROSSED)
+    run, promised = _descend(cell, loss, setting.xp.asarray(starts), curve.without_cross(), "paper")
+    finding = worst_step(run, promised, form="paper", control=UNCROSSED)
+    return Evidence([finding], _row(CROSSED, math.nan, curve.at(ANGLE), run))
 
 
 CLAIM = Claim(
