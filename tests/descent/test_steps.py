@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from theory.checks import BadInput
-from theory.descent import Admissible, Constant, Progress, Scaled, Schedule
-from theory.distributions import AngularMixture, Atoms, Gaussian, UniformSphere, Watson
+from theory.closeness import closeness, curve
+from theory.descent import Admissible, Along, Constant, Progress, Scaled, Schedule
+from theory.distributions import AngularMixture, Atoms, ClosePatches, Gaussian, UniformSphere, Watson
 from theory.smoothness import Curve, smoothness
 
 LAWS = [
@@ -109,3 +110,25 @@ def test_refused_in_one_line(case):
     with pytest.raises(BadInput, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------------------- along a curve
+
+
+def test_along_a_curve_of_the_filter():
+    """The admissible step at φ = arcsin d, twice and more in the form of the proof; 0 where nothing is admissible."""
+    law = ClosePatches(2, 4, 0.3, 0.1)
+    found = curve(law)
+    for form, name in (("paper", "step"), ("proof", "best_step")):
+        given = Along(found, form)(progress([0.1, 0.8, 1.3]))
+        for eta, d in zip(given[:2], (0.1, 0.8), strict=True):
+            exact = getattr(closeness(law, math.asin(d)), name)
+            assert 0.98 * exact <= eta <= exact
+        assert given[2] == found.step(np.array([math.pi / 2]), form)[0] == 0
+
+
+def test_along_refuses():
+    with pytest.raises(BadInput, match="form is 'sharp'; it must be 'paper' or 'proof'"):
+        Along(curve(ClosePatches(2, 4, 0.3, 0.1)), "sharp")
+    with pytest.raises(BadInput, match=r"curve is 0\.5; it must be a curve of the constants"):
+        Along(0.5)

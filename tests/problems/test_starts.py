@@ -170,3 +170,14 @@ def test_near_teacher_is_drawn_in_blocks():
     """More than one block of 65536: the first are those of the first block alone."""
     alone = problems.near_teacher(1 << 16, 2, 0.2, rng=rng(5))
     np.testing.assert_array_equal(problems.near_teacher(70_000, 2, 0.2, rng=rng(5))[: 1 << 16], alone)
+
+
+def test_a_disc_covers_both_sides_of_the_teacher():
+    starts = problems.disc(512, rng=rng(3), radius=0.6)
+    away = starts - problems.teacher(2)[:, None]
+    assert np.all(np.linalg.norm(away, axis=0) < 0.6)
+    quadrants = [np.sum((away[0] > 0) == a) for a in (True, False)] + [
+        np.sum((away[1] > 0) == a) for a in (True, False)
+    ]
+    # Sobol' points: 256 in each half, up to a few at the borders.
+    assert all(abs(count - 256) <= 8 for count in quadrants)
