@@ -128,9 +128,11 @@ def on(module, holds: set[str], *cells: Cell) -> Callable[[], None]:
 CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check for check in (twin, certificate, thrift, curvature, relative, gabor_pixel, spectrum, places)
 }
-NEAR = {"directions": 2, "steps": 100, "images": 60}
+NEAR = {"visits": 2 * 8 * 36 * 60, "steps": 100, "images": 60}
 CHECKS |= {
-    "verdict of fig3c": on(fig3c, {"level"}, Cell({"filter": "random", "teacher": 0, **NEAR, "directions": 6})),
+    "verdict of fig3c": on(
+        fig3c, {"level"}, Cell({"filter": "random", "teacher": 0, **NEAR, "visits": 6 * 8 * 36 * 60})
+    ),
     "verdict of fig3d": on(
         fig3d,
         {"loss", "filter"},

@@ -21,6 +21,9 @@ PIXELS = pd.DataFrame(
     [("gabors", n, r, c, r - c, 2.0 * (r - c), 0.75, 0.012) for n in range(8) for r in range(3) for c in range(3)],
     columns=["filter", "pair", "row", "column", "true", "learned", "cosine", "relative"],
 )
+for table in (DESCENT, SEGMENT, PIXELS):
+    table["image_source"] = "digits"
+
 ROWS = {
     "du2018.fig3c": DESCENT,
     "du2018.fig3d": DESCENT,
@@ -55,6 +58,12 @@ def test_starts_show_the_median_for_each_distance(panel, last):
     assert line.get_ydata()[-1] == pytest.approx(last)
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0.1", "0.9"]
+
+
+def test_says_which_images_they_are():
+    titles = [drawn(key).legends[0].get_title().get_text() for key in ("du2018.fig3c", "du2018.interpolation")]
+    assert all(title.startswith("digits: ") for title in titles)
+    assert drawn("du2018.fig4").get_suptitle() == "learned on digits"
 
 
 def test_starts_show_a_band_over_the_runs():

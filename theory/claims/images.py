@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 import theory
 from theory.claims import verdict
@@ -16,7 +19,7 @@ POINTS = 60
 """Iterations recorded, spaced logarithmically, and those at which levels are compared."""
 
 PERMUTED = "permuted labels"
-PERMUTATIONS = 400
+PERMUTATIONS = 100
 
 
 class Learned(NamedTuple):
@@ -38,6 +41,15 @@ def teacher(cell: Cell, law: Any, setting: Setting) -> Any:
     return theory.problems.filter_named(str(cell.parameters["filter"]), law.grid.filter_size[0], rng=setting.rng)
 
 
+def starts(cell: Cell, law: Any) -> Any:
+    """The distances of the starts: as many of each as make the cell's number of visits, patches times starts.
+
+    Small images, which cost little, get more starts: how many there are decides how wide the limits of an order are.
+    """
+    each = int(cell.parameters["visits"]) // (law.n * law.k * len(DISTANCES))
+    return np.repeat(DISTANCES, max(2, each))
+
+
 def learn(cell: Cell, loss: Any, distances: Any, setting: Setting) -> Learned:
     """Descend from a start at each of the distances, in the loss's prescribed step 1/λ.
 
@@ -56,9 +68,16 @@ def _compared(steps: int) -> tuple[int, int, int]:
 
 
 def descend(loss: Any, start: Any, steps: int, *, record: int | Sequence[int] = 2) -> Any:
-    """Every step, however small: no run converges or stalls."""
+    """Every step, however small; a run without a gradient, as where no patch is active, stays where it is."""
     step = theory.descent.Constant(1 / loss.curvature)
-    return theory.descent.descend(loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record)
+    run = theory.descent.descend(loss, start, step=step, steps=steps, tolerance=0.0, stationary=0.0, record=record)
+    return replace(run, loss=_held(run.loss), distance=_held(run.distance))
+
+
+def _held(values: Any) -> Any:
+    """What is recorded of a run that has ended is what it ended with."""
+    last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))[:, None]), axis=0)
+    return np.take_along_axis(values, last, axis=0)
 
 
 def orders(cell: Cell, found: Learned, setting: Setting) -> list[Finding]:

@@ -48,9 +48,14 @@ def starts(rows: pd.DataFrame) -> Figure:
         *axes[0].get_legend_handles_labels(),
         loc="outside upper center",
         ncols=CURVES,
-        title=f"‖w₀ − w*‖ / ‖w*‖ (median and {BAND} % of the runs)",
+        title=f"{_source(rows)}: ‖w₀ − w*‖ / ‖w*‖ (median and {BAND} % of the runs)",
     )
     return figure
+
+
+def _source(rows: pd.DataFrame) -> str:
+    """Which images these are."""
+    return ", ".join(map(str, rows["image_source"].unique()))
 
 
 def _some(levels: list[float]) -> list[float]:
@@ -104,7 +109,7 @@ def interpolation(rows: pd.DataFrame) -> Figure:
         *axes[0].get_legend_handles_labels(),
         loc="outside upper center",
         ncols=2,
-        title=f"median and {BAND} % of the runs",
+        title=f"{_source(rows)}: median and {BAND} % of the runs",
     )
     return figure
 
@@ -114,7 +119,8 @@ def filters(rows: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
 
     kinds: list[str] = list(rows["filter"].unique())
-    figure = Figure(figsize=(1.15 * SHOWN + 0.5, 2.7 * len(kinds)))
+    figure = Figure(figsize=(1.15 * SHOWN + 0.5, 2.7 * len(kinds) + 0.3))
+    figure.suptitle(f"learned on {_source(rows)}", fontsize=9)
     grid = figure.subplots(2 * len(kinds), SHOWN, squeeze=False)
     for ax in grid.flatten():
         ax.set(xticks=[], yticks=[])
@@ -136,11 +142,14 @@ def _picture(ax: Axes, pixels: pd.DataFrame) -> None:
     ax.imshow(pixels.to_numpy(), cmap="gray", vmin=-largest, vmax=largest, interpolation="nearest")
 
 
-_STARTS = ("start", "iteration", "initial", "relative", "reduction", "distance")
+_STARTS = ("image_source", "start", "iteration", "initial", "relative", "reduction", "distance")
 
 DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] = {
     "du2018.fig3c": (starts, _STARTS),
     "du2018.fig3d": (starts, _STARTS),
-    "du2018.interpolation": (interpolation, ("filter", "start", "a", "relative", "elsewhere")),
-    "du2018.fig4": (filters, ("filter", "pair", "row", "column", "true", "learned", "cosine", "relative")),
+    "du2018.interpolation": (interpolation, ("image_source", "filter", "start", "a", "relative", "elsewhere")),
+    "du2018.fig4": (
+        filters,
+        ("image_source", "filter", "pair", "row", "column", "true", "learned", "cosine", "relative"),
+    ),
 }

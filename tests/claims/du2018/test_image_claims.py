@@ -26,9 +26,9 @@ needs_mnist = pytest.mark.skipif(not MNIST.is_file(), reason=f"MNIST's test imag
 
 MODULES = {module.CLAIM.key: module for module in (fig3c, fig3d, fig4, interpolation)}
 REDUCED = {
-    "du2018.fig3c": [Cell({"filter": "random", "teacher": 0, "directions": 4, "steps": 200, "images": 150})],
+    "du2018.fig3c": [Cell({"filter": "random", "teacher": 0, "steps": 200, "images": 150, "visits": 4 * 8 * 36 * 150})],
     "du2018.fig3d": [
-        Cell({"filter": "gabor", "directions": 2, "steps": 500, "images": 150}, control=control)
+        Cell({"filter": "gabor", "steps": 500, "images": 150, "visits": 2 * 8 * 36 * 150}, control=control)
         for control in ("", fig3d.SHUFFLED, fig3d.NOISE)
     ],
     "du2018.fig4": [Cell({"filter": "gabors", "teachers": 3, "steps": 400, "images": 150})],
@@ -167,6 +167,17 @@ def test_the_loss_is_small_and_the_filter_another():
     assert by_form["loss"].high < fig3d.SMALL
     assert by_form["filter"].low > fig3d.APART
     assert by_form["filter"].details["starts"] == 2 * sum(d > 0.2 for d in images.DISTANCES)
+
+
+def test_a_start_at_which_no_patch_is_active_keeps_its_loss():
+    """No entry of an image is negative, so at w < 0 the response is 0, and so is the gradient."""
+    law = theory.problems.image_patches("digits", 50)
+    loss = theory.objectives.ImageLoss(law, np.ones(law.dim))
+    run = images.descend(loss, np.stack([-np.ones(law.dim), 0.5 * np.ones(law.dim)], axis=1), 20, record="all")
+    np.testing.assert_array_equal(loss.relative(run.loss[:, 0]), 1.0)
+    np.testing.assert_array_equal(run.distance[:, 0], 2.0)
+    assert np.isfinite(run.loss).all()
+    assert run.loss[-1, 1] < run.loss[0, 1]
 
 
 def test_the_points_of_a_descent_begin_at_its_distance():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import theory
 from theory.claims import images
 from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting
@@ -17,11 +15,14 @@ ORDER = (
     "above 0."
 )
 
+VISITS: dict[Profile, int] = {"quick": 3_500_000, "paper": 55_000_000}
+"""Patches times starts of a cell: in the paper profile 1,520 starts on the digits, 96 on MNIST."""
+
 
 def cells(profile: Profile) -> list[Cell]:
-    teachers, directions, steps, most = (3, 6, 500, 2000) if profile == "quick" else (4, 6, 2000, 2500)
+    teachers, steps, most = (3, 500, 500) if profile == "quick" else (4, 2000, 1000)
     return [
-        Cell({"filter": "random", "teacher": teacher, "directions": directions, "steps": steps, "images": most})
+        Cell({"filter": "random", "teacher": teacher, "steps": steps, "images": most, "visits": VISITS[profile]})
         for teacher in range(teachers)
     ]
 
@@ -29,8 +30,7 @@ def cells(profile: Profile) -> list[Cell]:
 def measure(cell: Cell, setting: Setting) -> Evidence:
     law = images.patches(cell, setting)
     loss = theory.objectives.ImageLoss(law, images.teacher(cell, law, setting))
-    distances = np.repeat(images.DISTANCES, int(cell.parameters["directions"]))
-    found = images.learn(cell, loss, distances, setting)
+    found = images.learn(cell, loss, images.starts(cell, law), setting)
     return Evidence(images.orders(cell, found, setting), images.columns(found))
 
 
@@ -48,7 +48,7 @@ CLAIM = Claim(
         "|Zᵢ| over the patches of an image, bounds the second derivative of the loss everywhere."
     ),
     source=f"{PAPER}, Figure 3c",
-    controls={images.PERMUTED: "the final losses permuted 400 times: the same test must pass in half of them"},
+    controls={images.PERMUTED: "the final losses permuted 100 times: the same test must pass in half of them"},
     cells=cells,
     measure=measure,
 )

@@ -10,7 +10,7 @@ import theory
 from theory.claims import images
 from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting, Value
 from theory.claims.du2018 import PAPER
-from theory.claims.du2018.fig3c import ORDER
+from theory.claims.du2018.fig3c import ORDER, VISITS
 
 SHUFFLED = "labels of other images"
 NOISE = "white noise instead of patches"
@@ -19,9 +19,10 @@ SMALL, APART = 0.01, 0.1
 
 
 def cells(profile: Profile) -> list[Cell]:
-    directions, steps, most = (6, 500, 2000) if profile == "quick" else (6, 2000, 2500)
-    base: dict[str, Value] = {"filter": "gabor", "directions": directions, "steps": steps, "images": most}
-    few = {**base, "directions": 2, "images": 500}
+    steps, most = (500, 500) if profile == "quick" else (2000, 1000)
+    base: dict[str, Value] = {"filter": "gabor", "steps": steps, "images": most, "visits": VISITS[profile]}
+    # For a control 16 starts will do, the least there are.
+    few = {**base, "images": 500, "visits": 0}
     return [Cell(base), *(Cell(few, control=name) for name in (SHUFFLED, NOISE))]
 
 
@@ -47,8 +48,7 @@ def _learn(cell: Cell, setting: Setting) -> images.Learned:
     loss = theory.objectives.ImageLoss(law, images.teacher(cell, law, setting))
     if cell.control == SHUFFLED:
         loss = theory.objectives.ImageLoss(law, loss.teacher, labels=setting.rng.permutation(loss.labels))
-    distances = np.repeat(images.DISTANCES, int(cell.parameters["directions"]))
-    return images.learn(cell, loss, distances, setting)
+    return images.learn(cell, loss, images.starts(cell, law), setting)
 
 
 def _by_start(found: images.Learned) -> dict[str, Any]:
