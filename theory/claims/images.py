@@ -18,6 +18,9 @@ DISTANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95)
 POINTS = 60
 """Iterations recorded, spaced logarithmically, and those at which levels are compared."""
 
+CURVE, ROWS = (12, 40), 8000
+"""Points kept of a run, at least and at most, and of all runs together if that allows it."""
+
 PERMUTED = "permuted labels"
 PERMUTATIONS = 100
 
@@ -126,4 +129,5 @@ def columns(found: Learned) -> dict[str, Any]:
     """The points behind the figure: the relative loss along every run, and that in units of its first value."""
     reduction = found.relative / found.relative[0]
     initial = 0 * found.relative + found.initial
-    return theory.descent.tidy(found.run, points=40, relative=found.relative, reduction=reduction, initial=initial)
+    points = min(CURVE[1], max(CURVE[0], ROWS // found.initial.size))
+    return theory.descent.tidy(found.run, points=points, relative=found.relative, reduction=reduction, initial=initial)
