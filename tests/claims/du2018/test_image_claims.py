@@ -180,6 +180,12 @@ def test_a_start_at_which_no_patch_is_active_keeps_its_loss():
     assert run.loss[-1, 1] < run.loss[0, 1]
 
 
+@pytest.mark.parametrize(("visits", "each"), [(0, 2), (5 * 8 * 36 * 10, 5), (10**9, 200)])
+def test_how_many_starts_there_are(visits, each):
+    law = theory.problems.image_patches("digits", 10)
+    assert images.starts(Cell({"visits": visits}), law).tolist() == np.repeat(images.DISTANCES, each).tolist()
+
+
 def test_the_points_of_a_descent_begin_at_its_distance():
     points = evidence("du2018.fig3c")[0].points
     first = points["iteration"] == 0
