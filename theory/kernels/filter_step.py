@@ -10,31 +10,54 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from theory.kernels.vector import add, fma, load, load_first, mul, spread, store, sub, total, where_active, zeros
+from theory.kernels.vector import (
+    add,
+    fma,
+    load,
+    load_first,
+    mul,
+    prefetch,
+    spread,
+    store,
+    store_totals,
+    sub,
+    total,
+    where_active,
+    zeros,
+)
+
+
+AHEAD = 4096
+"""Bytes beyond the rows at hand that are asked for meanwhile: the processor foresees no six rows at once."""
 
 
 @numba.njit(nogil=True, cache=True)
-def places(start, count, stride, first, base):
-    """Where in ``z`` each patch of these samples begins."""
-    k = first.size
+def places(count, stride, first):
+    """Where each patch of a block begins, from where the block does."""
+    base = np.empty(count * first.size, dtype=np.int64)
     for n in range(count):
-        for i in range(k):
-            base[n * k + i] = (start + n) * stride + first[i]
+        for i in range(first.size):
+            base[n * first.size + i] = n * stride + first[i]
+    return base
 
 
 @numba.njit(nogil=True, cache=True)
-def product(z, base, rows, entry, w, width, lanes, out):
+def product(z, origin, base, rows, entry, w, width, lanes, out):
     """``out[m, c] = Σⱼ z[base[m] + entry[j]] w[j, c]``: six rows times two vectors of columns at a time."""
     p, v = entry.size, len(lanes)
     c = 0
-    while c + 2 * v <= width:
-        m = 0
-        while m + 6 <= rows:
+    while rows >= 6 and c + 2 * v <= width:
+        for tile in range(0, rows, 6):
+            # The last tile overlaps the one before it, and says the same.
+            m = min(tile, rows - 6)
             r0, r1, r2, r3, r4, r5 = base[m], base[m + 1], base[m + 2], base[m + 3], base[m + 4], base[m + 5]
+            if c == 0:
+                for ahead in range(0, 6 * p, 64 // z.itemsize):
+                    prefetch(z, origin + r0 + AHEAD // z.itemsize + ahead)
             a0 = a1 = a2 = a3 = a4 = a5 = zeros(z, lanes)
             b0 = b1 = b2 = b3 = b4 = b5 = zeros(z, lanes)
             for j in range(p):
-                e = entry[j]
+                e = origin + entry[j]
                 left, right = load(w, j * width + c, lanes), load(w, j * width + c + v, lanes)
                 x = spread(z, r0 + e, lanes)
                 a0, b0 = fma(x, left, a0), fma(x, right, b0)
@@ -61,24 +84,26 @@ def product(z, base, rows, entry, w, width, lanes, out):
             store(out, o + 4 * width + v, b4)
             store(out, o + 5 * width, a5)
             store(out, o + 5 * width + v, b5)
-            m += 6
-        _narrow_product(z, base, m, rows, entry, w, width, c, lanes, out)
-        _narrow_product(z, base, m, rows, entry, w, width, c + v, lanes, out)
         c += 2 * v
-    if c < width:
-        _narrow_product(z, base, 0, rows, entry, w, width, c, lanes, out)
+    while c < width:
+        _narrow_product(z, origin, base, rows, entry, w, width, c, lanes, out)
+        c += v
 
 
 @numba.njit(nogil=True, cache=True)
-def _narrow_product(z, base, m, rows, entry, w, width, c, lanes, out):
-    """The same for one vector of columns, from row m on: eight rows at a time, and the last ones singly."""
+def _narrow_product(z, origin, base, rows, entry, w, width, c, lanes, out):
+    """The same for one vector of columns: eight rows at a time, or, where there are fewer, each singly."""
     p = entry.size
-    while m + 8 <= rows:
+    for tile in range(0, rows if rows >= 8 else 0, 8):
+        m = min(tile, rows - 8)
         r0, r1, r2, r3 = base[m], base[m + 1], base[m + 2], base[m + 3]
         r4, r5, r6, r7 = base[m + 4], base[m + 5], base[m + 6], base[m + 7]
+        if c == 0:
+            for ahead in range(0, 8 * p, 64 // z.itemsize):
+                prefetch(z, origin + r0 + AHEAD // z.itemsize + ahead)
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros(z, lanes)
         for j in range(p):
-            e = entry[j]
+            e = origin + entry[j]
             x = load(w, j * width + c, lanes)
             a0 = fma(spread(z, r0 + e, lanes), x, a0)
             a1 = fma(spread(z, r1 + e, lanes), x, a1)
@@ -97,14 +122,12 @@ def _narrow_product(z, base, m, rows, entry, w, width, c, lanes, out):
         store(out, o + 5 * width, a5)
         store(out, o + 6 * width, a6)
         store(out, o + 7 * width, a7)
-        m += 8
-    while m < rows:
+    for m in range(rows if rows < 8 else 0):
         r0 = base[m]
         a0 = zeros(z, lanes)
         for j in range(p):
-            a0 = fma(spread(z, r0 + entry[j], lanes), load(w, j * width + c, lanes), a0)
+            a0 = fma(spread(z, r0 + origin + entry[j], lanes), load(w, j * width + c, lanes), a0)
         store(out, m * width + c, a0)
-        m += 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -113,33 +136,35 @@ def residuals(out, start, count, k, width, labels, weights, lanes, loss):
     v = len(lanes)
     part = np.full(1, out.dtype.type(1) / out.dtype.type(k))
     share = spread(part, 0, lanes)
-    for n in range(count):
-        label, weight = spread(labels, start + n, lanes), spread(weights, start + n, lanes)
-        for c in range(0, width, v):
+    for c in range(0, width, v):
+        gained = zeros(out, lanes)
+        for n in range(count):
             here = n * k * width + c
             response = zeros(out, lanes)
             for i in range(k):
                 a = load(out, here + i * width, lanes)
                 response = add(response, where_active(a, a))
-            rest = sub(mul(response, share), label)
-            back = mul(rest, weight)
-            store(loss, c, fma(rest, back, load(loss, c, lanes)))
+            rest = sub(mul(response, share), spread(labels, start + n, lanes))
+            back = mul(rest, spread(weights, start + n, lanes))
+            gained = fma(rest, back, gained)
             back = mul(back, share)
             for i in range(k):
                 at = here + i * width
                 store(out, at, where_active(load(out, at, lanes), back))
+        store(loss, c, add(load(loss, c, lanes), gained))
 
 
 @numba.njit(nogil=True, cache=True)
-def back_product(z, base, rows, entry, back, width, lanes, slope):
+def back_product(z, origin, base, rows, entry, back, width, lanes, slope):
     """``slope[j, c] += Σₘ z[base[m] + entry[j]] back[m, c]``: eight entries times two vectors of columns at a time."""
     p, v = entry.size, len(lanes)
     c = 0
     while c + 2 * v <= width:
         j = 0
         while j + 8 <= p:
-            e0, e1, e2, e3 = entry[j], entry[j + 1], entry[j + 2], entry[j + 3]
-            e4, e5, e6, e7 = entry[j + 4], entry[j + 5], entry[j + 6], entry[j + 7]
+            o = origin
+            e0, e1, e2, e3 = o + entry[j], o + entry[j + 1], o + entry[j + 2], o + entry[j + 3]
+            e4, e5, e6, e7 = o + entry[j + 4], o + entry[j + 5], o + entry[j + 6], o + entry[j + 7]
             a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros(z, lanes)
             b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = zeros(z, lanes)
             for m in range(rows):
@@ -167,20 +192,36 @@ def back_product(z, base, rows, entry, back, width, lanes, slope):
             _gain(slope, o + v, width, lanes, b0, b1, b2, b3)
             _gain(slope, o + v + 4 * width, width, lanes, b4, b5, b6, b7)
             j += 8
-        _narrow_back(z, base, rows, entry, j, back, width, c, lanes, slope)
-        _narrow_back(z, base, rows, entry, j, back, width, c + v, lanes, slope)
+        while j < p:
+            e0 = origin + entry[j]
+            a0 = a1 = b0 = b1 = zeros(z, lanes)
+            for m in range(0, rows - 1, 2):
+                o = m * width + c
+                x, y = spread(z, base[m] + e0, lanes), spread(z, base[m + 1] + e0, lanes)
+                a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
+                o += width
+                a1, b1 = fma(y, load(back, o, lanes), a1), fma(y, load(back, o + v, lanes), b1)
+            if rows % 2:
+                o = (rows - 1) * width + c
+                x = spread(z, base[rows - 1] + e0, lanes)
+                a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
+            o = j * width + c
+            store(slope, o, add(load(slope, o, lanes), add(a0, a1)))
+            store(slope, o + v, add(load(slope, o + v, lanes), add(b0, b1)))
+            j += 1
         c += 2 * v
     if c < width:
-        _narrow_back(z, base, rows, entry, 0, back, width, c, lanes, slope)
+        _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope)
 
 
 @numba.njit(nogil=True, cache=True)
-def _narrow_back(z, base, rows, entry, j, back, width, c, lanes, slope):
-    """The same for one vector of columns, from entry j on."""
-    p = entry.size
+def _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope):
+    """The same for one vector of columns."""
+    p, j = entry.size, 0
     while j + 8 <= p:
-        e0, e1, e2, e3 = entry[j], entry[j + 1], entry[j + 2], entry[j + 3]
-        e4, e5, e6, e7 = entry[j + 4], entry[j + 5], entry[j + 6], entry[j + 7]
+        o = origin
+        e0, e1, e2, e3 = o + entry[j], o + entry[j + 1], o + entry[j + 2], o + entry[j + 3]
+        e4, e5, e6, e7 = o + entry[j + 4], o + entry[j + 5], o + entry[j + 6], o + entry[j + 7]
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = zeros(z, lanes)
         for m in range(rows):
             r = base[m]
@@ -198,7 +239,7 @@ def _narrow_back(z, base, rows, entry, j, back, width, c, lanes, slope):
         _gain(slope, o + 4 * width, width, lanes, a4, a5, a6, a7)
         j += 8
     while j < p:
-        e0 = entry[j]
+        e0 = origin + entry[j]
         a0 = a1 = a2 = a3 = zeros(z, lanes)
         for m in range(0, rows - 3, 4):
             o = m * width + c
@@ -229,44 +270,46 @@ def several(z, stride, first, entry, w, labels, weights, bounds, units, block, l
     Without rows in ``slope`` only the loss is computed.
     """
     k, width = first.size, loss.shape[1]
-    base, out = np.empty(block * k, dtype=np.int64), np.empty(block * k * width, dtype=z.dtype)
+    base, out = places(block, stride, first), np.empty(block * k * width, dtype=z.dtype)
     for u in range(units[0], units[1]):
         for start in range(bounds[u], bounds[u + 1], block):
             count = min(block, bounds[u + 1] - start)
-            places(start, count, stride, first, base)
-            product(z, base, count * k, entry, w, width, lanes, out)
+            origin = start * stride
+            product(z, origin, base, count * k, entry, w, width, lanes, out)
             residuals(out, start, count, k, width, labels, weights, lanes, loss[u])
             if slope.shape[0]:
-                back_product(z, base, count * k, entry, out, width, lanes, slope[u])
+                back_product(z, origin, base, count * k, entry, out, width, lanes, slope[u])
 
 
 # ------------------------------------------------------------------------------- one run: vectors lie along a patch
 
 
 @numba.njit(nogil=True, cache=True)
-def single_product(z, base, rows, p, w, lanes, out):
-    """``out[m] = Σⱼ z[base[m] + j] w[j]``, four rows at a time."""
+def single_product(z, origin, base, rows, p, w, lanes, out):
+    """``out[m] = Σⱼ z[base[m] + j] w[j]``, four rows at a time, or, where there are fewer, each singly."""
     v = len(lanes)
     whole = p - p % v
-    for m in range(0, rows, 4):
-        # The last row stands in for those that are missing, and is written last.
-        m0, m1, m2 = m, min(m + 1, rows - 1), min(m + 2, rows - 1)
-        m3 = min(m + 3, rows - 1)
-        r0, r1, r2, r3 = base[m0], base[m1], base[m2], base[m3]
+    rest, last = p - whole, load(w, whole if whole < p else 0, lanes)
+    for tile in range(0, rows if rows >= 4 else 0, 4):
+        # The last tile overlaps the one before it, and says the same.
+        m = min(tile, rows - 4)
+        r0, r1, r2, r3 = origin + base[m], origin + base[m + 1], origin + base[m + 2], origin + base[m + 3]
         a0 = a1 = a2 = a3 = zeros(z, lanes)
         for c in range(0, whole, v):
             x = load(w, c, lanes)
-            a0 = fma(load(z, r0 + c, lanes), x, a0)
-            a1 = fma(load(z, r1 + c, lanes), x, a1)
-            a2 = fma(load(z, r2 + c, lanes), x, a2)
-            a3 = fma(load(z, r3 + c, lanes), x, a3)
-        if whole < p:
-            x = load_first(w, whole, p - whole, lanes)
-            a0 = fma(load_first(z, r0 + whole, p - whole, lanes), x, a0)
-            a1 = fma(load_first(z, r1 + whole, p - whole, lanes), x, a1)
-            a2 = fma(load_first(z, r2 + whole, p - whole, lanes), x, a2)
-            a3 = fma(load_first(z, r3 + whole, p - whole, lanes), x, a3)
-        out[m0], out[m1], out[m2], out[m3] = total(a0), total(a1), total(a2), total(a3)
+            a0, a1 = fma(load(z, r0 + c, lanes), x, a0), fma(load(z, r1 + c, lanes), x, a1)
+            a2, a3 = fma(load(z, r2 + c, lanes), x, a2), fma(load(z, r3 + c, lanes), x, a3)
+        if rest:
+            a0 = fma(load_first(z, r0 + whole, rest, lanes), last, a0)
+            a1 = fma(load_first(z, r1 + whole, rest, lanes), last, a1)
+            a2 = fma(load_first(z, r2 + whole, rest, lanes), last, a2)
+            a3 = fma(load_first(z, r3 + whole, rest, lanes), last, a3)
+        store_totals(out, m, a0, a1, a2, a3)
+    for m in range(rows if rows < 4 else 0):
+        a = zeros(z, lanes)
+        for c in range(0, p, v):
+            a = fma(load_first(z, origin + base[m] + c, min(v, p - c), lanes), load(w, c, lanes), a)
+        out[m] = total(a)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -297,34 +340,28 @@ def single_residuals(out, start, count, k, labels, weights, lanes):
 
 
 @numba.njit(nogil=True, cache=True)
-def single_back(z, base, rows, p, back, lanes, slope):
+def single_back(z, origin, base, rows, p, back, lanes, slope):
     """``slope[j] += Σₘ z[base[m] + j] back[m]``, two vectors of entries at a time; ``slope`` ends on a whole vector."""
     v = len(lanes)
     for c in range(0, p, 2 * v):
-        left, right = min(v, p - c), min(v, p - c - v)
+        left, right, at = min(v, p - c), min(v, p - c - v), origin + c
         a0 = a1 = b0 = b1 = zeros(z, lanes)
-        if right == v:
-            for m in range(0, rows - 1, 2):
-                x, y = spread(back, m, lanes), spread(back, m + 1, lanes)
-                a0, a1 = fma(load(z, base[m] + c, lanes), x, a0), fma(load(z, base[m] + c + v, lanes), x, a1)
-                b0, b1 = fma(load(z, base[m + 1] + c, lanes), y, b0), fma(load(z, base[m + 1] + c + v, lanes), y, b1)
-        elif right > 0:
-            for m in range(0, rows - 1, 2):
-                x, y = spread(back, m, lanes), spread(back, m + 1, lanes)
-                a0 = fma(load(z, base[m] + c, lanes), x, a0)
-                a1 = fma(load_first(z, base[m] + c + v, right, lanes), x, a1)
-                b0 = fma(load(z, base[m + 1] + c, lanes), y, b0)
-                b1 = fma(load_first(z, base[m + 1] + c + v, right, lanes), y, b1)
-        else:
-            for m in range(0, rows - 1, 2):
-                x, y = spread(back, m, lanes), spread(back, m + 1, lanes)
-                a0 = fma(load_first(z, base[m] + c, left, lanes), x, a0)
-                b0 = fma(load_first(z, base[m + 1] + c, left, lanes), y, b0)
+        for m in range(0, rows - 1, 2):
+            r, s = at + base[m], at + base[m + 1]
+            x, y = spread(back, m, lanes), spread(back, m + 1, lanes)
+            if right == v:
+                a0, a1 = fma(load(z, r, lanes), x, a0), fma(load(z, r + v, lanes), x, a1)
+                b0, b1 = fma(load(z, s, lanes), y, b0), fma(load(z, s + v, lanes), y, b1)
+            elif right > 0:
+                a0, a1 = fma(load(z, r, lanes), x, a0), fma(load_first(z, r + v, right, lanes), x, a1)
+                b0, b1 = fma(load(z, s, lanes), y, b0), fma(load_first(z, s + v, right, lanes), y, b1)
+            else:
+                a0, b0 = fma(load_first(z, r, left, lanes), x, a0), fma(load_first(z, s, left, lanes), y, b0)
         if rows % 2:
-            x = spread(back, rows - 1, lanes)
-            a0 = fma(load_first(z, base[rows - 1] + c, left, lanes), x, a0)
+            r, x = at + base[rows - 1], spread(back, rows - 1, lanes)
+            a0 = fma(load_first(z, r, left, lanes), x, a0)
             if right > 0:
-                a1 = fma(load_first(z, base[rows - 1] + c + v, right, lanes), x, a1)
+                a1 = fma(load_first(z, r + v, right, lanes), x, a1)
         store(slope, c, add(load(slope, c, lanes), add(a0, b0)))
         if right > 0:
             store(slope, c + v, add(load(slope, c + v, lanes), add(a1, b1)))
@@ -334,12 +371,12 @@ def single_back(z, base, rows, p, back, lanes, slope):
 def single(z, stride, first, entry, w, labels, weights, bounds, units, block, lanes, slope, loss):
     """As :func:`several`, for one run and patches whose entries lie side by side."""
     k, p = first.size, entry.size
-    base, out = np.empty(block * k, dtype=np.int64), np.empty(block * k, dtype=z.dtype)
+    base, out = places(block, stride, first), np.empty(block * k, dtype=z.dtype)
     for u in range(units[0], units[1]):
         for start in range(bounds[u], bounds[u + 1], block):
             count = min(block, bounds[u + 1] - start)
-            places(start, count, stride, first, base)
-            single_product(z, base, count * k, p, w, lanes, out)
+            origin = start * stride
+            single_product(z, origin, base, count * k, p, w, lanes, out)
             loss[u, 0] += single_residuals(out, start, count, k, labels, weights, lanes)
             if slope.shape[0]:
-                single_back(z, base, count * k, p, out, lanes, slope[u])
+                single_back(z, origin, base, count * k, p, out, lanes, slope[u])

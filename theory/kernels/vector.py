@@ -183,3 +183,47 @@ def total(typing, a):
         return builder.extract_element(rest, ir.Constant(index, 0))
 
     return a.element(a), build
+
+
+def _add_two(builder: Any, a: Any, b: Any, low: list[int], high: list[int]) -> Any:
+    """The sum of two selections from a and b, whose numbers are counted on from a's to b's."""
+    kind = ir.VectorType(ir.IntType(32), len(low))
+    return builder.fadd(*(builder.shuffle_vector(a, b, ir.Constant(kind, places)) for places in (low, high)))
+
+
+@intrinsic
+def store_totals(typing, array, index, a, b, c, d):
+    """Write the sums of the lanes of four vectors, one after the other: fewer shuffles than for each by itself."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        n, (first, second, third, fourth) = a.count, arguments[2:]
+        half = [*range(n // 2), *range(n, n + n // 2)]
+        ab, cd = (
+            _add_two(builder, x, y, half, [i + n // 2 for i in half]) for x, y in ((first, second), (third, fourth))
+        )
+        quarter = [i + start for start in (0, n // 2, n, n + n // 2) for i in range(n // 4)]
+        rest = _add_two(builder, ab, cd, quarter, [i + n // 4 for i in quarter])
+        while n > 4:
+            n //= 2
+            low = [i + start for start in range(0, 2 * n, n // 2) for i in range(n // 4)]
+            rest = _add_two(builder, rest, rest, low, [i + n // 4 for i in low])
+        place = builder.bitcast(_place(context, builder, array, *arguments[:2]), rest.type.as_pointer())
+        builder.store(rest, place).align = array.dtype.bitwidth // 8
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, a, b, c, d), build
+
+
+@intrinsic
+def prefetch(typing, array, index):
+    """Ask for the line of memory with this entry, which need not exist."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.bitcast(_place(context, builder, array, *arguments), ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        signature = ir.FunctionType(ir.VoidType(), [place.type, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+        builder.call(function, [place, ir.Constant(flag, 0), ir.Constant(flag, 3), ir.Constant(flag, 1)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), build

@@ -35,8 +35,8 @@ what it costs to wake another."""
 UNITS = 32
 """Sums that a gradient is made of, at most: no more threads than that are of use."""
 
-CACHE = 32 << 10, 64 << 10
-"""Bytes of a block, its patches and its activations, for several runs and for one: the first two caches. Measured."""
+CACHE = 32 << 10, 8 << 10
+"""Bytes of a block, its patches and its activations, for several runs and for one: about the first cache. Measured."""
 
 
 @dataclass(frozen=True, eq=False)
