@@ -5,16 +5,15 @@
     python -m benchmarks.peers --write            and keep the figures in results/performance.json
     python -m benchmarks.peers --render           docs/performance.md from the figures kept
 
-Every engine descends on the same float32 data from the same start, in one process; a round gives each a few steps, in an
-order that rotates, and ratios are taken within a round. Where the engines end must agree. A peer that is not there, or
-cannot compile, is a row that says so (``pip install .[peers]``; torch.compile needs a C++ compiler as well).
+Every engine descends on the same float32 data from the same start, in one process; a round gives each a few steps, in
+an order that rotates, and ratios are taken within a round. Where the engines end must agree. A peer that is not there,
+or cannot compile, is a row that says so (``pip install .[peers]``; torch.compile needs a C++ compiler as well).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import itertools
 import os
 import platform
 import sys
@@ -191,9 +190,6 @@ def engines(problem: Problem) -> dict[str, Callable[[], Steps]]:
     return found
 
 
-PEERS = [name for name in engines(Problem(Size(4, 4, 4, 1, side=3))) if name not in (OURS, PLAIN)]
-
-
 # ---------------------------------------------------------------------------------------------------------- measuring
 
 
@@ -271,7 +267,14 @@ def machine() -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "missing"
-    return {"processor": _processor(), "cpus": available(), "python": platform.python_version(), **versions}
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return {
+        "processor": _processor(),
+        "cpus": available(),
+        "load before": load,
+        "python": platform.python_version(),
+        **versions,
+    }
 
 
 def _processor() -> str:
@@ -304,11 +307,15 @@ def growth(rounds: int) -> list[dict[str, Any]]:
                 steps(problem.start, count)
                 times.append((now() - begin) / count)
             rows.append({"axis": axis, "value": value, "operations": size.operations, "times": times})
-    problem, times = Problem(BASE), []
+    problem = Problem(BASE)
+    steps = ours(problem)
     for count in (10, 20, 40, 80):
-        begin = now()
-        ours(problem)(problem.start, count)
-        rows.append({"axis": "steps", "value": count, "operations": count * BASE.operations, "times": [now() - begin]})
+        times = []
+        for _ in range(3):
+            begin = now()
+            steps(problem.start, count)
+            times.append(now() - begin)
+        rows.append({"axis": "steps", "value": count, "operations": count * BASE.operations, "times": times})
     return rows
 
 
@@ -332,11 +339,11 @@ def main() -> None:
     if arguments.single and SINGLE not in os.environ:
         _restart_on_one_cpu()
     if not arguments.render:
-        sizes = list(itertools.starmap(compare, [(size, arguments.rounds) for size in SIZES]))
-        found = {"machine": machine(), "rounds": arguments.rounds, "sizes": sizes, "growth": growth(5)}
-        print(performance.page(found))
+        about, sizes = machine(), [compare(size, arguments.rounds) for size in SIZES]
+        found = {"machine": about, "rounds": arguments.rounds, "sizes": sizes, "growth": growth(5)}
+        print(performance.table(found))
         if arguments.write:
-            performance.save(found)
+            performance.save("single" if SINGLE in os.environ else "all", found)
     if arguments.render or arguments.write:
         performance.write()
 

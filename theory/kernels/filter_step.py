@@ -26,7 +26,6 @@ from theory.kernels.vector import (
     zeros,
 )
 
-
 AHEAD = 4096
 """Bytes beyond the rows at hand that are asked for meanwhile: the processor foresees no six rows at once."""
 
