@@ -31,6 +31,7 @@ def small(monkeypatch):
     monkeypatch.setattr(fused, "LEAST", 0)
     monkeypatch.setattr(fused, "SHARED", (0, 0))
     monkeypatch.setattr(fused, "CACHE", (1 << 10, 1 << 10))
+    monkeypatch.setattr(fused, "ROWS", (1, 1))
     monkeypatch.setattr(stream, "NUMBERS", 200)
 
 
@@ -120,14 +121,14 @@ def mutant(right: str, wrong: str) -> Callable[..., None]:
 BOUNDS, OF_IMAGES, FLAT, ON_THREADS = fused._bounds, fused._of_images, fused._flat, fused._on_threads
 
 
-def without_the_last(samples, block):
+def without_the_last(samples, block, least):
     """_bounds that forget the last sample."""
-    return np.minimum(BOUNDS(samples, block), samples - 1)
+    return np.minimum(BOUNDS(samples, block, least), samples - 1)
 
 
-def without_a_unit(samples, block):
+def without_a_unit(samples, block, least):
     """_bounds that forget the last unit."""
-    return BOUNDS(samples, block)[:-1]
+    return BOUNDS(samples, block, least)[:-1]
 
 
 def transposed_images(patches):

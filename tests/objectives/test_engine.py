@@ -43,7 +43,9 @@ SHAPES = [
 
 @pytest.fixture
 def always(monkeypatch):
-    """The compiled pass is used on problems of any size, by all threads that there are."""
+    """The compiled pass is used on problems of any size, in small blocks, by all threads that there are."""
+    monkeypatch.setattr(fused, "ROWS", (1, 1))
+    monkeypatch.setattr(fused, "CACHE", (1 << 12, 1 << 11))
     monkeypatch.setattr(fused, "LEAST", 0)
     monkeypatch.setattr(fused, "SHARED", (0, 0))
 
@@ -135,17 +137,18 @@ def test_any_number_of_threads_gives_the_same_bits(shape, dtype, always, monkeyp
     assert len(set(results)) == 1
 
 
-def test_units_cover_every_sample_once():
-    for samples in (1, 7, 31, 32, 33, 1000, 12_345):
-        for block in (1, 3, 50, 20_000):
-            bounds = fused._bounds(samples, block)
-            assert bounds[0] == 0
-            assert bounds[-1] == samples
-            assert np.all(np.diff(bounds) > 0)
-            assert bounds.size <= fused.UNITS + 1
-            # Only the last one ends within a block; the longest is one block longer than the shortest.
-            assert np.all(bounds[:-1] % block == 0)
-            assert np.ptp(-(-np.diff(bounds) // block)) <= 1
+@pytest.mark.parametrize("least", [1, 100])
+@pytest.mark.parametrize("block", [1, 3, 50, 20_000])
+@pytest.mark.parametrize("samples", [1, 7, 31, 32, 33, 1000, 12_345])
+def test_units_cover_every_sample_once(samples, block, least):
+    bounds = fused._bounds(samples, block, least)
+    assert (bounds[0], bounds[-1]) == (0, samples)
+    assert np.all(np.diff(bounds) > 0)
+    assert bounds.size <= fused.UNITS + 1
+    # Only the last one ends within a block; the longest is one block longer than the shortest.
+    assert np.all(bounds[:-1] % block == 0)
+    assert np.ptp(-(-np.diff(bounds) // block)) <= 1
+    assert bounds.size == 2 or np.min(np.diff(bounds)) > least - block
 
 
 def test_a_cell_has_one_thread():

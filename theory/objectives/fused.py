@@ -35,6 +35,9 @@ what it costs to wake another."""
 UNITS = 32
 """Sums that a gradient is made of, at most: no more threads than that are of use."""
 
+ROWS = 64, 256
+"""Patches in a block and in a unit, at least: each ends with an addition to p·R sums, or with p·R sums of its own."""
+
 CACHE = 32 << 10, 8 << 10
 """Bytes of a block, its patches and its activations, for several runs and for one: about the first cache. Measured."""
 
@@ -94,7 +97,8 @@ def worthwhile(layout: Layout | None, dtypes: tuple[Any, ...], runs: int) -> Typ
     """Whether ``fused`` serves these patches and ``runs`` filters, and is faster than the plain path."""
     if layout is None or not runs or any(dtype != layout.flat.dtype for dtype in dtypes):
         return False
-    return layout.samples * layout.first.size * layout.entry.size * runs >= LEAST
+    # Two runs leave most of a vector empty.
+    return layout.samples * layout.first.size * layout.entry.size * runs >= LEAST * (4 if runs == 2 else 1)
 
 
 def fused(
@@ -114,8 +118,8 @@ def fused(
     padded, width = (_up(p, len(lanes)), 1) if one else (p, _up(runs, len(lanes)))
     columns = np.zeros((padded, width), dtype=dtype)
     columns[:p, :runs] = w
-    block = max(1, CACHE[one] // (k * (width + p) * dtype.itemsize))
-    bounds = _bounds(layout.samples, block)
+    block = max(-(-ROWS[0] // k), CACHE[one] // (k * (width + p) * dtype.itemsize))
+    bounds = _bounds(layout.samples, block, -(-ROWS[1] // k))
     parts = bounds.size - 1
     slopes = np.zeros((parts if slope else 0, padded * width), dtype=dtype)
     losses = np.zeros((parts, width), dtype=dtype)
@@ -133,10 +137,10 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _bounds(samples: int, block: int) -> Int[np.ndarray, " units_and_one"]:
-    """Where units begin and end: as many whole blocks in each, as far as they go round."""
+def _bounds(samples: int, block: int, least: int) -> Int[np.ndarray, " units_and_one"]:
+    """Where units of so many samples at least begin and end: as many whole blocks in each, as far as they go round."""
     blocks = -(-samples // block)
-    units = min(UNITS, blocks)
+    units = max(1, min(UNITS, blocks // -(-least // block)))
     return np.minimum(np.arange(units + 1) * blocks // units * block, samples)
 
 
