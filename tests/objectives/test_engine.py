@@ -15,7 +15,7 @@ from theory import arrays
 from theory.distributions import ImagePatches
 from theory.distributions.patches import patches
 from theory.kernels import filter_step, plain, vector
-from theory.objectives import SampleLoss, fused
+from theory.objectives import SampleLoss, fused, relu_filter
 from theory.runs import cells
 
 TYPES = [np.float32, np.float64]
@@ -280,6 +280,15 @@ def test_overlapping_patches_are_read_from_their_image(stride, runs, dtype, alwa
     unfolded = SampleLoss(cut.take(slice(None)), np.ones(12, dtype=dtype))
     np.testing.assert_allclose(loss.labels, unfolded.labels, rtol=0, atol=12 * np.finfo(dtype).eps * 10)
     assert loss.dim == 12
+
+
+def test_patches_of_images_are_cut_a_few_at_a_time(monkeypatch):
+    loss = SampleLoss(ImagePatches(np.ones((12, 11, 9)), (3, 4)), np.ones(12))
+    monkeypatch.setattr(relu_filter, "BLOCK", 2000)
+    sizes = [block.size for block, _ in loss._blocks(1)]
+    # 54 patches of 12 numbers an image.
+    assert max(sizes) <= 2000
+    assert sum(sizes) == 12 * 54 * 12
 
 
 @types

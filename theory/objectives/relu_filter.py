@@ -211,12 +211,15 @@ class SampleLoss:
         return layout if worthwhile(layout, (dtype, self.labels.dtype, self.weights.dtype), runs) else None
 
     def _blocks(self, runs: int) -> Any:
-        """Patches and the slice of samples that they are, never more than ``BLOCK`` activations at once."""
-        n, k, _ = self._shape
-        length = max(1, BLOCK // max(1, k * runs))
+        """Patches and the slice of samples that they are, never more than ``BLOCK`` activations at once.
+
+        Nor, where patches are cut from images, more than ``BLOCK`` of their entries.
+        """
+        (n, k, p), images = self._shape, isinstance(self.patches, ImagePatches)
+        length = max(1, BLOCK // max(1, k * max(runs, p if images else 1)))
         for start in range(0, n, length):
             part = slice(start, min(n, start + length))
-            yield self.patches.take(part) if isinstance(self.patches, ImagePatches) else self.patches[part, :, :], part
+            yield self.patches.take(part) if images else self.patches[part, :, :], part
 
     def _response(self, block: Any, w: Any) -> tuple[Any, Any]:
         """f(w, Z), shape (n, runs), and 1{w·Z ≥ 0}, shape (n, k, runs)."""
