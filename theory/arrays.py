@@ -5,7 +5,11 @@ Functions with an array argument take the namespace from it; only functions with
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,18 @@ from array_api_compat import array_namespace, is_cupy_array, is_numpy_array
 
 from theory.checks import BadInput, refuse
 
-__all__ = ["BACKENDS", "array_namespace", "count", "largest", "namespace", "shared_namespace", "to_numpy"]
+__all__ = [
+    "BACKENDS",
+    "array_namespace",
+    "available",
+    "count",
+    "largest",
+    "limited",
+    "namespace",
+    "shared_namespace",
+    "threads",
+    "to_numpy",
+]
 
 BACKENDS = ("numpy", "cupy")
 
@@ -76,3 +91,36 @@ def largest(array: Any) -> float:
 def count(array: Any) -> int:
     """How many entries are numbers."""
     return int(np.sum(~np.isnan(to_numpy(array))))
+
+
+# ----------------------------------------------------------------------------------------------------------- threads
+
+_LIMIT: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+def available() -> int:
+    """The number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """How many threads a pass over data may take: one a CPU, unless ``limited``. No result depends on it."""
+    limit = _LIMIT.get()
+    return available() if limit is None else limit
+
+
+@contextlib.contextmanager
+def limited(most: int) -> Iterator[None]:
+    """At most so many threads within this block, as where every CPU has a process of its own.
+
+    >>> with limited(1):
+    ...     threads()
+    1
+    """
+    before = _LIMIT.set(most)
+    try:
+        yield
+    finally:
+        _LIMIT.reset(before)

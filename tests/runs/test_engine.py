@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from theory import arrays
 from theory.checks import BadInput
 from theory.claims.verdict import Verdict
-from theory.runs import engine, pool
+from theory.runs import engine
 from theory.runs.document import claim_document
 from theory.runs.kept import Kept
 
@@ -166,10 +167,10 @@ class TestProcesses:
             engine.run([dataclasses.replace(fakes.HOLDS)], jobs=2)
 
     def test_available_cpus(self, monkeypatch):
-        assert 1 <= pool.available() <= (os.cpu_count() or 1)
+        assert 1 <= arrays.available() <= (os.cpu_count() or 1)
         monkeypatch.delattr(os, "sched_getaffinity", raising=False)
         monkeypatch.setattr(os, "cpu_count", lambda: None)
-        assert pool.available() == 1
+        assert arrays.available() == 1
 
 
 def close_when(ready):
@@ -207,7 +208,7 @@ class TestInput:
         asked = []
         monkeypatch.setattr(engine, "outcomes", lambda tasks, jobs, claims: asked.append(jobs) or iter(()))
         assert list(engine.run([fakes.HOLDS])) == []
-        assert asked == [pool.available()]
+        assert asked == [arrays.available()]
 
 
 def test_progress_counts_every_cell(fakes):

@@ -1,4 +1,7 @@
-"""The twins of :mod:`theory.kernels.sides` in NumPy: the same arguments and results, image by image and slowly."""
+"""The twins of the compiled kernels in NumPy: the same arguments and results, slowly.
+
+Those of :mod:`theory.kernels.sides` go image by image, those of :mod:`theory.kernels.filter_step` unit by unit.
+"""
 
 from __future__ import annotations
 
@@ -60,3 +63,37 @@ def move(
         least[m] = [min(ends), *ends]
         looked += due.size
     return looked
+
+
+def several(
+    z: Any,
+    stride: int,
+    first: Any,
+    entry: Any,
+    w: Any,
+    labels: Any,
+    weights: Any,
+    bounds: Any,
+    units: Any,
+    block: int,
+    lanes: Any,
+    slope: Any,
+    loss: Any,
+) -> None:
+    """Gradient and loss of the units of this range, a row each; without rows in ``slope`` only the loss."""
+    width = loss.shape[1]
+    columns = w.reshape(-1, width)[: entry.size]
+    for u in range(*units):
+        part = np.arange(bounds[u], bounds[u + 1])
+        patches = z[part[:, None, None] * stride + first[:, None] + entry]
+        activation = patches @ columns
+        active = activation >= 0
+        rest = np.mean(activation * active, axis=1) - labels[part, None]
+        back = rest * weights[part, None]
+        loss[u] += np.sum(rest * back, axis=0)
+        if slope.shape[0]:
+            each = active * back[:, None, :] / z.dtype.type(first.size)
+            slope[u].reshape(-1, width)[: entry.size] += np.einsum("nkp,nkc->pc", patches, each)
+
+
+single = several

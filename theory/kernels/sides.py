@@ -68,7 +68,7 @@ def smallest(row, start, stop):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]  # noqa: C901
+def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others; returns how many that were.
 
     All in one: a function for what is done to a patch costs a fifth more time.

@@ -5,5 +5,15 @@ from theory.objectives.image_loss import ImageLoss
 from theory.objectives.overlap import OverlapLoss
 from theory.objectives.relu_filter import PopulationLoss, SampleLoss
 from theory.objectives.sampling import FixedSample, FreshSamples
+from theory.objectives.stream import StreamLoss
 
-__all__ = ["ClosePlaneLoss", "FixedSample", "FreshSamples", "ImageLoss", "OverlapLoss", "PopulationLoss", "SampleLoss"]
+__all__ = [
+    "ClosePlaneLoss",
+    "FixedSample",
+    "FreshSamples",
+    "ImageLoss",
+    "OverlapLoss",
+    "PopulationLoss",
+    "SampleLoss",
+    "StreamLoss",
+]

@@ -16,8 +16,9 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import shared_namespace, to_numpy
-from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages
+from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages, ImagePatches
 from theory.distributions.table import WedgeTable, wedge_table
+from theory.objectives.fused import Layout, fused, worthwhile
 
 if TYPE_CHECKING:
     from theory.objectives.close_plane import ClosePlaneLoss
@@ -163,10 +164,14 @@ class PlaneLoss:
 class SampleLoss:
     r"""The loss on given patches: ℓ(w) = ½ Σₙ pₙ (f(w, Zₙ) − f(w*, Zₙ))².
 
+    On NumPy arrays of one type a gradient of more than a few hundred thousand products is one compiled pass over the
+    data, on all CPUs, the same bits for any number of them: :mod:`theory.objectives.fused`. ``engine`` says which.
+
     Parameters
     ----------
     patches
-        Shape (n, p) for one neuron, (n, k, p) for k patches that share the filter.
+        Shape (n, p) for one neuron, (n, k, p) for k patches that share the filter; or ``ImagePatches``, which are read
+        from their images.
     teacher
         w*, p numbers, not zero, on the backend of the patches.
     weights
@@ -186,29 +191,40 @@ class SampleLoss:
     """
 
     def __init__(self, patches: Any, teacher: Any, *, weights: Any = None) -> None:
-        xp = shared_namespace("patches", patches, teacher)
-        z = checks.array("patches", patches, xp, ndim=(2, 3))
-        n = checks.integer("number of samples", z.shape[0], least=1)
-        self.patches = xp.reshape(z, (n, 1, z.shape[-1])) if z.ndim == 2 else z
-        checks.integer("number of patches", self.patches.shape[1], least=1)
+        self.patches, xp = _held(patches, teacher)
+        self._shape, dtype = _shape(self.patches)
+        n, _, p = self._shape
         self.teacher = checks.nonzero("teacher", teacher, xp)
-        if self.teacher.shape != (z.shape[-1],):
-            raise checks.refuse("teacher", f"an array of shape {self.teacher.shape}", f"of shape ({z.shape[-1]},)")
-        self.weights = xp.full((n,), 1 / n, dtype=z.dtype) if weights is None else _weights(weights, n, xp)
+        if self.teacher.shape != (p,):
+            raise checks.refuse("teacher", f"an array of shape {self.teacher.shape}", f"of shape ({p},)")
+        self._layout = Layout.of(self.patches)
+        self.weights = xp.full((n,), 1 / n, dtype=dtype) if weights is None else _weights(weights, n, xp)
         self.labels = xp.concat([self._response(block, self.teacher[:, None])[0][:, 0] for block, _ in self._blocks(1)])
 
     @property
     def dim(self) -> int:
         """p."""
-        return self.patches.shape[2]
+        return self._shape[2]
+
+    def engine(self, runs: int = 1, dtype: Any = None) -> str:
+        """What serves so many runs of this type (the teacher's, if none is given): ``fused`` or ``plain``."""
+        return "fused" if self._fits(runs, dtype or self.teacher.dtype) else "plain"
+
+    def _fits(self, runs: int, dtype: Any) -> Layout | None:
+        """How the patches lie in memory, if the compiled pass is to be used."""
+        layout = self._layout
+        return layout if worthwhile(layout, (dtype, self.labels.dtype, self.weights.dtype), runs) else None
 
     def _blocks(self, runs: int) -> Any:
-        """Patches and the slice of samples that they are, never more than ``BLOCK`` activations at once."""
-        n, k, _ = self.patches.shape
-        length = max(1, BLOCK // max(1, k * runs))
+        """Patches and the slice of samples that they are, never more than ``BLOCK`` activations at once.
+
+        Nor, where patches are cut from images, more than ``BLOCK`` of their entries.
+        """
+        (n, k, p), images = self._shape, isinstance(self.patches, ImagePatches)
+        length = max(1, BLOCK // max(1, k * max(runs, p if images else 1)))
         for start in range(0, n, length):
             part = slice(start, min(n, start + length))
-            yield self.patches[part, :, :], part
+            yield self.patches.take(part) if images else self.patches[part, :, :], part
 
     def _response(self, block: Any, w: Any) -> tuple[Any, Any]:
         """f(w, Z), shape (n, runs), and 1{w·Z ≥ 0}, shape (n, k, runs)."""
@@ -221,6 +237,11 @@ class SampleLoss:
     def gradient(self, w: Float[Any, "p *runs"]) -> Float[Any, "p *runs"]:
         """∇ℓ(w) = Σₙ pₙ (f(w, Zₙ) − f(w*, Zₙ)) (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}."""
         batch, xp = _columns(w, self.teacher)
+        if layout := self._fits(batch.shape[1], batch.dtype):
+            return fused(layout, batch, self.labels, self.weights, slope=True).reshape(w.shape)
+        return xp.reshape(self._plain_gradient(batch, xp), w.shape)
+
+    def _plain_gradient(self, batch: Float[Any, "p runs"], xp: Any) -> Float[Any, "p runs"]:
         total = xp.zeros_like(batch)
         for block, part in self._blocks(batch.shape[1]):
             n, k, p = block.shape
@@ -228,16 +249,40 @@ class SampleLoss:
             residual = (response - self.labels[part, None]) * (self.weights[part, None] / k)
             back = xp.reshape(active * residual[:, None, :], (n * k, -1))
             total = total + xp.matrix_transpose(xp.reshape(block, (n * k, p))) @ back
-        return xp.reshape(total, w.shape)
+        return total
 
     def value(self, w: Float[Any, "p *runs"]) -> Float[Any, "*runs"]:
         """ℓ(w)."""
         batch, xp = _columns(w, self.teacher)
+        if layout := self._fits(batch.shape[1], batch.dtype):
+            return fused(layout, batch, self.labels, self.weights, slope=False).reshape(w.shape[1:])
+        return xp.reshape(self._plain_value(batch, xp), w.shape[1:])
+
+    def _plain_value(self, batch: Float[Any, "p runs"], xp: Any) -> Float[Any, " runs"]:
         total = xp.zeros((batch.shape[1],), dtype=batch.dtype)
         for block, part in self._blocks(batch.shape[1]):
             residual = self._response(block, batch)[0] - self.labels[part, None]
             total = total + self.weights[part] @ residual**2 / 2
-        return xp.reshape(total, w.shape[1:])
+        return total
+
+
+def _held(patches: Any, teacher: Any) -> tuple[Any, Any]:
+    """Patches as an array (n, k, p), or as the images that they are cut from, and their namespace."""
+    if isinstance(patches, ImagePatches):
+        return patches, shared_namespace("patches", patches.images, teacher)
+    xp = shared_namespace("patches", patches, teacher)
+    z = checks.array("patches", patches, xp, ndim=(2, 3))
+    n = checks.integer("number of samples", z.shape[0], least=1)
+    z = xp.reshape(z, (n, 1, z.shape[-1])) if z.ndim == 2 else z
+    checks.integer("number of patches", z.shape[1], least=1)
+    return z, xp
+
+
+def _shape(patches: Any) -> tuple[tuple[int, int, int], Any]:
+    """(n, k, p), and the type of the entries."""
+    if isinstance(patches, ImagePatches):
+        return (patches.n, patches.k, patches.dim), patches.images.dtype
+    return patches.shape, patches.dtype
 
 
 def _weights(weights: Any, n: int, xp: Any) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from theory.arrays import namespace, to_numpy
+from theory.arrays import limited, namespace, to_numpy
 from theory.checks import refuse
 from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Setting
@@ -92,12 +92,17 @@ def _evidence(task: Task, claim: Claim) -> Evidence:
     return _normal(claim, task.cell, evidence)
 
 
-def _one_thread() -> Any:
-    """The order of a sum depends on the number of BLAS threads, and so do its last bits: one thread, always."""
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The order of a sum depends on the number of BLAS threads, and so do its last bits: one thread, always.
+
+    Our own loops give the same bits for any number, but the other processes have the other CPUs.
+    """
     import scipy.linalg  # noqa: F401  brings its own BLAS, which must be loaded before it can be limited
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    return threadpool_limits(1)
+    with threadpool_limits(1), limited(1):
+        yield
 
 
 # ------------------------------------------------------------------- evidence, checked where the claim can be blamed

@@ -7,14 +7,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
-from theory.arrays import namespace
+from theory.arrays import available, namespace
 from theory.checks import integer, refuse
 from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Finding, Profile
 from theory.claims.verdict import ClaimVerdict, Verdict, conclude
 from theory.runs.cells import Outcome, Task, one_line
 from theory.runs.kept import Kept
-from theory.runs.pool import available, outcomes
+from theory.runs.pool import outcomes
 from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import identity, plain
 

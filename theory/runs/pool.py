@@ -22,13 +22,6 @@ _AHEAD = 4
 _DIED = "its worker process died (killed, or out of memory)"
 
 
-def available() -> int:
-    """The number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def outcomes(tasks: Iterable[Task], jobs: int, claims: Mapping[str, Claim]) -> Iterator[Outcome]:
     """Measure every task with ``jobs`` processes (1: in this one), and yield each outcome as it comes."""
     if jobs == 1:
