@@ -1,0 +1,366 @@
+r"""Gradient descent while the pattern of active patches is known, and the few patches that change sides. Compiled.
+
+With f(w, Zₙ) = w·sₙ, sₙ = (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, Δ = w − w* and eₙ = w*·sₙ − yₙ,
+
+    ∇ℓ(w) = H Δ + r,   ℓ(w) = ½ ΔᵀHΔ + r·Δ + ½ q,   H = Σ pₙ sₙsₙᵀ,  r = Σ pₙ eₙ sₙ,  q = Σ pₙ eₙ²,
+
+and eₙ = 0, so that r and q lose nothing near w*, wherever no patch's side differs from its side at w*.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+PATH, WINDOW, Q, DISTANCE = range(4)
+"""Places in ``number``: the path, the limit up to which patches are in the heap, q, and ‖Δ‖/‖w*‖ at the end."""
+
+SIZE, OFF, UPDATES, LOOKED, T, MARK = range(6)
+"""Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
+summed, patches looked at, the iteration, and the next one to record."""
+
+OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
+"""Why :func:`advance` came back: the run is over, at rest, its sums want taking afresh, too many patches are looked at,
+nothing will change sides for long, or it was to pause."""
+
+SHORT = 1e-150
+"""Added to every move, whose square may be below every number."""
+
+UP, LONGER = 1 + 2.0**-51, 1 + 1e-9
+"""Relative roundings of the path, twice over, and of the length of a move in fewer than 10⁶ dimensions."""
+
+WHOLE, DRAWN, SHARE = 4096, 2048, 32
+"""So few patches are all in the heap; of more, 2048 are drawn, so that about one in 32 of all are in it."""
+
+SPELL = 64
+"""Steps over which it is counted how many patches are looked at."""
+
+ROUNDING = np.finfo(np.float64).eps
+
+ANY_ORDER = {"reassoc", "contract", "nsz"}
+"""Sums may be taken in any order, which the bound p ε Σ|wⱼzⱼ| of their error allows."""
+
+
+class Pattern(NamedTuple):
+    """What is known of the patches at ``w``.
+
+    ``limit`` holds for each the length of path up to which its side is certain, negative for one that is not active.
+    ``heap`` orders those whose limit is within the window. ``s``, ``e`` and ``flips``, how often a patch of the sample
+    has changed sides since sₙ was summed, are kept only if k > 1: else sₙ is a row of ``z`` or zero.
+    """
+
+    z: Any
+    weights: Any
+    teacher: Any
+    w: Any
+    H: Any
+    r: Any
+    limit: Any
+    heap: Any
+    s: Any
+    e: Any
+    flips: Any
+    number: Any
+    count: Any
+
+
+@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)  # type: ignore[untyped-decorator]
+def products(row, w):  # type: ignore[no-untyped-def]
+    """w·z and ‖z‖²."""
+    a, square = 0.0, 0.0
+    for j in range(row.size):
+        a += row[j] * w[j]
+        square += row[j] * row[j]
+    return a, square
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def reach(row, a, square, path, allowance):  # type: ignore[no-untyped-def]
+    """The length of path up to which the side of this patch is certain: more than the path, less a rounding."""
+    if square < 1e-290:
+        zero = True
+        for j in range(row.size):
+            zero = zero and row[j] == 0
+        return np.inf if zero else path * (1 + ROUNDING)
+    margin = abs(a) / np.sqrt(square) - allowance
+    # A margin that is not a number is none.
+    return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)  # type: ignore[untyped-decorator]
+def allowed(w):  # type: ignore[no-untyped-def]
+    """The error of w·z, here and where the path leads, is at most 2 p ε ‖w‖‖z‖ (no margin exceeds ‖w‖)."""
+    square = 0.0
+    for j in range(w.size):
+        square += w[j] * w[j]
+    return 4 * w.size * ROUNDING * np.sqrt(square)
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
+    """Look at every patch of the samples from ``first`` to ``last``, and write down their sₙ and eₙ."""
+    k, p = known.z.shape[1], known.w.size
+    path, allowance = known.number[PATH], allowed(known.w)
+    for m in range(first, last):
+        at = m - first
+        s[at, :] = 0.0
+        e[at] = 0.0
+        for i in range(k):
+            row = known.z[m, i]
+            a, square = products(row, known.w)
+            b, _ = products(row, known.teacher)
+            side, limit = a >= 0, reach(row, a, square, path, allowance)
+            known.limit[m * k + i] = limit if side else -limit
+            if side:
+                for j in range(p):
+                    s[at, j] += row[j] / k
+            if side != (b >= 0):
+                e[at] += b / k if side else -b / k
+                known.count[OFF] += 1
+    known.count[LOOKED] += (last - first) * k
+
+
+# --------------------------------------------------------------------------------------------- who is to be looked at
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def sink(heap, limit, at, size):  # type: ignore[no-untyped-def]
+    """Let an entry of the heap sink to its place: parents have no larger limits than their children."""
+    place = heap[at]
+    key = abs(limit[place])
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and abs(limit[heap[child + 1]]) < abs(limit[heap[child]]):
+            child += 1
+        if abs(limit[heap[child]]) >= key:
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = place
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def open_window(known):  # type: ignore[no-untyped-def]
+    """Choose a window beyond the path, and make the heap of the patches whose limit is in it."""
+    limit, n = known.limit, known.limit.size
+    window = np.inf
+    if n > WHOLE:
+        stride = n // DRAWN
+        drawn = np.empty(DRAWN)
+        for i in range(DRAWN):
+            drawn[i] = abs(limit[i * stride])
+        drawn.sort()
+        window = max(drawn[DRAWN // SHARE], known.number[PATH] * (1 + 4 * ROUNDING))
+    size = 0
+    for i in range(n):
+        if abs(limit[i]) <= window and abs(limit[i]) < np.inf:
+            known.heap[size] = i
+            size += 1
+    for at in range(size // 2 - 1, -1, -1):
+        sink(known.heap, limit, at, size)
+    known.count[SIZE] = size
+    known.number[WINDOW] = window
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def settle(known):  # type: ignore[no-untyped-def]
+    """Look at the patches whose limit the path has passed, and at no others."""
+    path, allowance = known.number[PATH], allowed(known.w)
+    if path >= known.number[WINDOW]:
+        open_window(known)
+    k, heap, limit, size = known.z.shape[1], known.heap, known.limit, known.count[SIZE]
+    while size > 0 and abs(limit[heap[0]]) <= path:
+        place = heap[0]
+        m, i = place // k, place % k
+        row = known.z[m, i]
+        a, square = products(row, known.w)
+        side, old, new = a >= 0, limit[place] > 0, reach(row, a, square, path, allowance)
+        limit[place] = new if side else -new
+        if side != old:
+            flip(known, m, i, side)
+        if new > known.number[WINDOW]:
+            size -= 1
+            heap[0] = heap[size]
+        if size > 0:
+            sink(heap, limit, 0, size)
+        known.count[LOOKED] += 1
+    known.count[SIZE] = size
+
+
+# ------------------------------------------------------------------------------------------------------------ H, r, q
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def add(known, weight, s, e):  # type: ignore[no-untyped-def]
+    """One sample's part of H, r and q."""
+    for j in range(s.size):
+        part = weight * s[j]
+        for i in range(s.size):
+            known.H[j, i] += part * s[i]
+        known.r[j] += part * e
+    known.number[Q] += weight * e * e
+    known.count[UPDATES] += 1
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def flip(known, m, i, side):  # type: ignore[no-untyped-def]
+    """Patch i of sample m is active from now on, or no longer."""
+    k, row, weight = known.z.shape[1], known.z[m, i], known.weights[m]
+    b, _ = products(row, known.teacher)
+    if k == 1:
+        # eₙ is min(w*·z, 0) of an active patch, and −max(w*·z, 0) of another, whose sₙ is 0.
+        add(known, weight if side else -weight, row, min(b, 0.0))
+        known.number[Q] += (-weight if side else weight) * max(b, 0.0) ** 2
+    else:
+        s, sign = known.s[m], 1.0 if side else -1.0
+        add(known, -weight, s, known.e[m])
+        known.flips[m] += 1
+        if known.flips[m] > k:
+            resum(known, m)
+        else:
+            for j in range(s.size):
+                s[j] += sign * row[j] / k
+            known.e[m] += sign * b / k
+        add(known, weight, s, known.e[m])
+    known.count[OFF] += -1 if side == (b >= 0) else 1
+    if known.count[OFF] == 0:
+        known.r[:] = 0.0
+        known.number[Q] = 0.0
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def resum(known, m):  # type: ignore[no-untyped-def]
+    """sₙ and eₙ from the sides of the patches, after k roundings: the sum itself has as many."""
+    k, s = known.z.shape[1], known.s[m]
+    s[:] = 0.0
+    known.e[m] = 0.0
+    known.flips[m] = 0
+    for i in range(k):
+        row, side = known.z[m, i], known.limit[m * k + i] > 0
+        b, _ = products(row, known.teacher)
+        if side:
+            for j in range(s.size):
+                s[j] += row[j] / k
+        if side != (b >= 0):
+            known.e[m] += b / k if side else -b / k
+
+
+# ---------------------------------------------------------------------------------------------------------- the steps
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def slope(known, delta, g):  # type: ignore[no-untyped-def]
+    """Write H Δ + r into g. H is symmetric: a column at a time is a row at a time, which vector units like."""
+    g[:] = known.r
+    for i in range(delta.size):
+        for j in range(delta.size):
+            g[j] += known.H[i, j] * delta[i]
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def loss(known, delta, g):  # type: ignore[no-untyped-def]
+    """½ Δ·(HΔ + r) + ½ r·Δ + ½ q, which rounding may not make negative. g is room for p numbers."""
+    slope(known, delta, g)
+    total = known.number[Q]
+    for j in range(delta.size):
+        total += delta[j] * (g[j] + known.r[j])
+    return max(total / 2, 0.0)
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def angle(w, teacher):  # type: ignore[no-untyped-def]
+    """∠(w, w*) by Kahan's formula."""
+    a, b = np.sqrt(np.sum(w * w)), np.sqrt(np.sum(teacher * teacher))
+    u, v = w / (a if a > 0 else 1.0), teacher / b
+    return 2 * np.arctan2(np.sqrt(np.sum((u - v) ** 2)), np.sqrt(np.sum((u + v) ** 2)))
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
+    """Distance, angle and loss at this iteration."""
+    seen[0, known.count[MARK]] = distance
+    seen[1, known.count[MARK]] = angle(known.w, known.teacher)
+    seen[2, known.count[MARK]] = loss(known, delta, g)
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def move(known, delta, eta, g):  # type: ignore[no-untyped-def]
+    """w ← w − η g; returns how far that was, not rounded down, or 0 if w is what it was."""
+    square, moved = 0.0, False
+    for j in range(g.size):
+        new = known.w[j] - eta * g[j]
+        moved = moved or new != known.w[j]
+        square += (new - known.w[j]) ** 2
+        known.w[j] = new
+    return np.sqrt(square) * LONGER + SHORT if moved else 0.0
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, stale, restless, free, before):  # type: ignore[no-untyped-def]
+    """Steps η_t = etas[t], whose last goes on for ever, until one of the reasons above; returns which.
+
+    ``stale`` terms added to H are too many, ``restless`` looks in a ``SPELL`` of steps as well, and from the iteration
+    ``before`` on nothing will change sides for long if the nearest limit is ``free`` steps away.
+    """
+    p, count, number = known.w.size, known.count, known.number
+    delta, g = np.empty(p), np.empty(p)
+    norm = np.sqrt(np.sum(known.teacher**2))
+    looked = count[LOOKED]
+    while True:
+        square, t = 0.0, count[T]
+        for j in range(p):
+            delta[j] = known.w[j] - known.teacher[j]
+            square += delta[j] * delta[j]
+        number[DISTANCE] = np.sqrt(square) / norm
+        marked = count[MARK] < marks.size and marks[count[MARK]] == t
+        if marked:
+            record(known, delta, g, number[DISTANCE], seen)
+        # NaN compares false.
+        if number[DISTANCE] <= tolerance or not number[DISTANCE] <= region or t == steps:
+            return OVER
+        if t == pause:
+            return PAUSED
+        slope(known, delta, g)
+        if np.sqrt(np.sum(g * g)) <= still:
+            return STALLED
+        eta = etas[min(t, etas.size - 1)]
+        if marked:
+            seen[3, count[MARK]] = eta
+            count[MARK] += 1
+        length = move(known, delta, eta, g)
+        count[T] += 1
+        if length == 0 and t >= etas.size - 1:
+            rest(known, delta, g, eta, marks, seen, steps)
+            return OVER
+        number[PATH] = (number[PATH] + length) * UP
+        settle(known)
+        if count[UPDATES] > stale:
+            return STALE
+        if count[T] % SPELL == 0:
+            if count[LOOKED] - looked > restless:
+                return RESTLESS
+            looked = count[LOOKED]
+        if t >= before and t >= etas.size - 1 and nearest(known) - number[PATH] > free * length:
+            return FREE
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def nearest(known):  # type: ignore[no-untyped-def]
+    """The least limit, or the end of the window."""
+    top = abs(known.limit[known.heap[0]]) if known.count[SIZE] > 0 else np.inf
+    return min(top, known.number[WINDOW])
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def rest(known, delta, g, eta, marks, seen, steps):  # type: ignore[no-untyped-def]
+    """A step that changes no bit of w is the last that does anything: every later iteration is this one."""
+    while known.count[MARK] < marks.size:
+        record(known, delta, g, known.number[DISTANCE], seen)
+        if marks[known.count[MARK]] < steps:
+            seen[3, known.count[MARK]] = eta
+        known.count[MARK] += 1
+    known.count[T] = steps
