@@ -109,22 +109,28 @@ def _laid(rule: StepRule, run: int) -> tuple[float, ...] | None:
     return tuple(rule.etas) if isinstance(rule, Schedule) else None
 
 
+def _compiled() -> Any:
+    from theory.kernels import pattern
+
+    return pattern
+
+
 class Known:
     """What is known of the patches at w, for one run; see :class:`theory.kernels.pattern.Pattern`."""
 
     def __init__(self, objective: SampleLoss) -> None:
-        from theory.kernels import pattern
-
         n, k, p = objective.patches.shape
         held = n if k > 1 else 0
-        self.objective, self.kernel = objective, pattern
-        self.pattern = pattern.Pattern(
+        self.objective, self.kernel = objective, _compiled()
+        self.pattern = self.kernel.Pattern(
             z=objective.patches,
             weights=np.ascontiguousarray(objective.weights),
+            labels=np.ascontiguousarray(objective.labels),
             teacher=np.ascontiguousarray(objective.teacher),
             w=np.zeros(p),
             H=np.zeros((p, p)),
             r=np.zeros(p),
+            c=np.zeros(p),
             limit=np.zeros(n * k),
             heap=np.zeros(n * k, dtype=np.int32 if n * k < 2**31 else np.int64),
             s=np.zeros((held, p)),
@@ -155,7 +161,7 @@ class Known:
         known.w[:] = w
         known.number[[kernel.PATH, kernel.WINDOW, kernel.Q]] = kernel.SHORT, 0.0, 0.0
         known.count[[kernel.SIZE, kernel.OFF, kernel.UPDATES]] = 0
-        for array in (known.H, known.r, known.flips):
+        for array in (known.H, known.r, known.c, known.flips):
             array[:] = 0
         room = np.empty((min(n, BLOCK), p)), np.empty(min(n, BLOCK))
         for first in range(0, n, BLOCK):
@@ -165,6 +171,7 @@ class Known:
             weighted = s * known.weights[first:last, None]
             known.H[:] += weighted.T @ s
             known.r[:] += e @ weighted
+            known.c[:] += known.labels[first:last] @ weighted
             known.number[kernel.Q] += known.weights[first:last] @ e**2
         kernel.settle(known)
 
@@ -174,9 +181,23 @@ class Known:
         moved = float(np.linalg.norm(w - known.w)) * kernel.LONGER + kernel.SHORT
         known.w[:] = w
         known.number[kernel.PATH] = (known.number[kernel.PATH] + moved) * kernel.UP
-        kernel.settle(known)
-        if known.count[kernel.UPDATES] > self.stale:
+        lost = not known.number[kernel.PATH] < kernel.LOST
+        if not lost:
+            kernel.settle(known)
+        if lost or known.count[kernel.UPDATES] > self.stale:
             self.survey(w)
+
+    def gradient(self) -> Float[np.ndarray, " p"]:
+        """∇ℓ(w)."""
+        g = np.empty(self.pattern.w.size)
+        self.kernel.slope(self.pattern, self.pattern.w - self.pattern.teacher, g)
+        return g
+
+    def value(self) -> float:
+        """ℓ(w)."""
+        return float(
+            self.kernel.loss(self.pattern, self.pattern.w - self.pattern.teacher, np.empty(self.pattern.w.size))
+        )
 
     def leap(self, eta: float, marks: Int[np.ndarray, " points"], seen: Any, limits: _Limits, still: float) -> int:
         """As many steps η as are certain, at once; returns how many: none if ηλ > 1 for an eigenvalue of H."""
@@ -323,7 +344,9 @@ def _stretch(
         one.engine[run] = "reuse, then loop"
         _loop(_Whole(known.objective, one), one, rule, limits, recorder, still, t)
     else:
-        one.end(t, np.array([True]), Outcome.STALLED if code == kernel.STALLED else Outcome.STEP_LIMIT, limits, distance)
+        one.end(
+            t, np.array([True]), Outcome.STALLED if code == kernel.STALLED else Outcome.STEP_LIMIT, limits, distance
+        )
 
 
 class _Reused:
@@ -356,15 +379,13 @@ class _Reused:
             self._rest(w.shape[1])
         if not self._known:
             return self._whole.gradient(w)
-        found = self._at(w)
-        return np.stack([k.pattern.H @ (k.pattern.w - self.teacher) + k.pattern.r for k in found], axis=1)
+        return np.stack([known.gradient() for known in self._at(w)], axis=1)
 
     def value(self, w: Float[np.ndarray, "p runs"]) -> Float[np.ndarray, " runs"]:
         """ℓ(w)."""
         if not self._known:
             return self._whole.value(w)
-        room = np.empty(len(w))
-        return np.array([k.kernel.loss(k.pattern, k.pattern.w - self.teacher, room) for k in self._at(w)])
+        return np.array([known.value() for known in self._at(w)])
 
     def _rest(self, runs: int) -> None:
         """Go over to whole passes if too many patches were looked at."""

@@ -4,7 +4,8 @@ With f(w, Zₙ) = w·sₙ, sₙ = (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, Δ = 
 
     ∇ℓ(w) = H Δ + r,   ℓ(w) = ½ ΔᵀHΔ + r·Δ + ½ q,   H = Σ pₙ sₙsₙᵀ,  r = Σ pₙ eₙ sₙ,  q = Σ pₙ eₙ²,
 
-and eₙ = 0, so that r and q lose nothing near w*, wherever no patch's side differs from its side at w*.
+and eₙ = 0, so that r and q lose nothing near w*, wherever no patch's side differs from its side at w*. Near 0, where
+labels are often 0 of all samples that are active, it is ∇ℓ(w) = H w − c, c = Σ pₙ yₙ sₙ, that loses nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ SHORT = 1e-150
 UP, LONGER = 1 + 2.0**-51, 1 + 1e-9
 """Relative roundings of the path, twice over, and of the length of a move in fewer than 10⁶ dimensions."""
 
+LOST = 1e300
+"""No path is followed as far as this."""
+
 WHOLE, DRAWN, SHARE = 4096, 2048, 32
 """So few patches are all in the heap; of more, 2048 are drawn, so that about one in 32 of all are in it."""
 
@@ -53,10 +57,12 @@ class Pattern(NamedTuple):
 
     z: Any
     weights: Any
+    labels: Any
     teacher: Any
     w: Any
     H: Any
     r: Any
+    c: Any
     limit: Any
     heap: Any
     s: Any
@@ -191,17 +197,18 @@ def settle(known):  # type: ignore[no-untyped-def]
     known.count[SIZE] = size
 
 
-# ------------------------------------------------------------------------------------------------------------ H, r, q
+# --------------------------------------------------------------------------------------------------------- H, r, c, q
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def add(known, weight, s, e):  # type: ignore[no-untyped-def]
-    """One sample's part of H, r and q."""
+def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
+    """One sample's part of H, r, c and q."""
     for j in range(s.size):
         part = weight * s[j]
         for i in range(s.size):
             known.H[j, i] += part * s[i]
         known.r[j] += part * e
+        known.c[j] += part * y
     known.number[Q] += weight * e * e
     known.count[UPDATES] += 1
 
@@ -209,15 +216,15 @@ def add(known, weight, s, e):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def flip(known, m, i, side):  # type: ignore[no-untyped-def]
     """Patch i of sample m is active from now on, or no longer."""
-    k, row, weight = known.z.shape[1], known.z[m, i], known.weights[m]
+    k, row, weight, y = known.z.shape[1], known.z[m, i], known.weights[m], known.labels[m]
     b, _ = products(row, known.teacher)
     if k == 1:
         # eₙ is min(w*·z, 0) of an active patch, and −max(w*·z, 0) of another, whose sₙ is 0.
-        add(known, weight if side else -weight, row, min(b, 0.0))
+        add(known, weight if side else -weight, row, min(b, 0.0), y)
         known.number[Q] += (-weight if side else weight) * max(b, 0.0) ** 2
     else:
         s, sign = known.s[m], 1.0 if side else -1.0
-        add(known, -weight, s, known.e[m])
+        add(known, -weight, s, known.e[m], y)
         known.flips[m] += 1
         if known.flips[m] > k:
             resum(known, m)
@@ -225,7 +232,7 @@ def flip(known, m, i, side):  # type: ignore[no-untyped-def]
             for j in range(s.size):
                 s[j] += sign * row[j] / k
             known.e[m] += sign * b / k
-        add(known, weight, s, known.e[m])
+        add(known, weight, s, known.e[m], y)
     known.count[OFF] += -1 if side == (b >= 0) else 1
     if known.count[OFF] == 0:
         known.r[:] = 0.0
@@ -254,20 +261,30 @@ def resum(known, m):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def slope(known, delta, g):  # type: ignore[no-untyped-def]
-    """Write H Δ + r into g. H is symmetric: a column at a time is a row at a time, which vector units like."""
-    g[:] = known.r
+    """Write H Δ + r into g, or H w − c if 0 is nearer than w*."""
+    here, there = 0.0, 0.0
+    for j in range(delta.size):
+        here += delta[j] ** 2
+        there += known.w[j] ** 2
+    near = here <= there
+    for j in range(delta.size):
+        g[j] = known.r[j] if near else -known.c[j]
+    # H is symmetric: rows may be taken for columns, which vector units like.
     for i in range(delta.size):
+        x = delta[i] if near else known.w[i]
         for j in range(delta.size):
-            g[j] += known.H[i, j] * delta[i]
+            g[j] += known.H[i, j] * x
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def loss(known, delta, g):  # type: ignore[no-untyped-def]
-    """½ Δ·(HΔ + r) + ½ r·Δ + ½ q, which rounding may not make negative. g is room for p numbers."""
-    slope(known, delta, g)
+    """½ Δ·(HΔ + 2r) + ½ q, which rounding may not make negative. g is room for p numbers."""
     total = known.number[Q]
-    for j in range(delta.size):
-        total += delta[j] * (g[j] + known.r[j])
+    for i in range(delta.size):
+        g[i] = 2 * known.r[i]
+        for j in range(delta.size):
+            g[i] += known.H[i, j] * delta[j]
+        total += delta[i] * g[i]
     return max(total / 2, 0.0)
 
 
@@ -304,12 +321,13 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
     """Steps η_t = etas[t], whose last goes on for ever, until one of the reasons above; returns which.
 
     ``stale`` terms added to H are too many, ``restless`` looks in a ``SPELL`` of steps as well, and from the iteration
-    ``before`` on nothing will change sides for long if the nearest limit is ``free`` steps away.
+    ``before`` on nothing may change sides for long if the nearest limit is ``free`` steps away, or nothing was looked at
+    in as many (steps become shorter, so that a limit may never be reached).
     """
     p, count, number = known.w.size, known.count, known.number
     delta, g = np.empty(p), np.empty(p)
     norm = np.sqrt(np.sum(known.teacher**2))
-    looked = count[LOOKED]
+    looked, last, idle = count[LOOKED], count[LOOKED], count[T]
     while True:
         square, t = 0.0, count[T]
         for j in range(p):
@@ -337,6 +355,8 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
             rest(known, delta, g, eta, marks, seen, steps)
             return OVER
         number[PATH] = (number[PATH] + length) * UP
+        if not number[PATH] < LOST:
+            return RESTLESS
         settle(known)
         if count[UPDATES] > stale:
             return STALE
@@ -344,7 +364,10 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
             if count[LOOKED] - looked > restless:
                 return RESTLESS
             looked = count[LOOKED]
-        if t >= before and t >= etas.size - 1 and nearest(known) - number[PATH] > free * length:
+        if count[LOOKED] > last:
+            last, idle = count[LOOKED], count[T]
+        far = t - idle >= free or nearest(known) - number[PATH] > free * length
+        if far and t >= max(before, etas.size - 1):
             return FREE
 
 
