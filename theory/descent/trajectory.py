@@ -331,8 +331,9 @@ def _stretch(
             known.survey(pattern.w.copy())
         if code == kernel.FREE:
             before = t + max(FREE, known.leap(float(etas[-1]), marks, seen, limits, still))
+        pause = int(count[kernel.T]) + PAUSE
         code = kernel.advance(
-            pattern, etas, marks, seen, limits.steps, int(count[kernel.T]) + PAUSE, limits.tolerance, limits.region, still,
+            pattern, etas, marks, seen, limits.steps, pause, limits.tolerance, limits.region, still,
             known.stale, restless, FREE, before,
         )  # fmt: skip
     one.w = pattern.w[:, None].copy()

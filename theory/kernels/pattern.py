@@ -72,7 +72,7 @@ class Pattern(NamedTuple):
     count: Any
 
 
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def products(row, w):  # type: ignore[no-untyped-def]
     """w·z and ‖z‖²."""
     a, square = 0.0, 0.0
@@ -82,7 +82,7 @@ def products(row, w):  # type: ignore[no-untyped-def]
     return a, square
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def reach(row, a, square, path, allowance):  # type: ignore[no-untyped-def]
     """The length of path up to which the side of this patch is certain: more than the path, less a rounding."""
     if square < 1e-290:
@@ -95,7 +95,7 @@ def reach(row, a, square, path, allowance):  # type: ignore[no-untyped-def]
     return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def allowed(w):  # type: ignore[no-untyped-def]
     """The error of w·z, here and where the path leads, is at most 2 p ε ‖w‖‖z‖ (no margin exceeds ‖w‖)."""
     square = 0.0
@@ -104,7 +104,7 @@ def allowed(w):  # type: ignore[no-untyped-def]
     return 4 * w.size * ROUNDING * np.sqrt(square)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
     """Look at every patch of the samples from ``first`` to ``last``, and write down their sₙ and eₙ."""
     k, p = known.z.shape[1], known.w.size
@@ -131,7 +131,7 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
 # --------------------------------------------------------------------------------------------- who is to be looked at
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def sink(heap, limit, at, size):  # type: ignore[no-untyped-def]
     """Let an entry of the heap sink to its place: parents have no larger limits than their children."""
     place = heap[at]
@@ -149,7 +149,7 @@ def sink(heap, limit, at, size):  # type: ignore[no-untyped-def]
     heap[at] = place
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def open_window(known):  # type: ignore[no-untyped-def]
     """Choose a window beyond the path, and make the heap of the patches whose limit is in it."""
     limit, n = known.limit, known.limit.size
@@ -172,7 +172,7 @@ def open_window(known):  # type: ignore[no-untyped-def]
     known.number[WINDOW] = window
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def settle(known):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others."""
     path, allowance = known.number[PATH], allowed(known.w)
@@ -200,7 +200,7 @@ def settle(known):  # type: ignore[no-untyped-def]
 # --------------------------------------------------------------------------------------------------------- H, r, c, q
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
     """One sample's part of H, r, c and q."""
     for j in range(s.size):
@@ -213,7 +213,7 @@ def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
     known.count[UPDATES] += 1
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def flip(known, m, i, side):  # type: ignore[no-untyped-def]
     """Patch i of sample m is active from now on, or no longer."""
     k, row, weight, y = known.z.shape[1], known.z[m, i], known.weights[m], known.labels[m]
@@ -239,7 +239,7 @@ def flip(known, m, i, side):  # type: ignore[no-untyped-def]
         known.number[Q] = 0.0
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def resum(known, m):  # type: ignore[no-untyped-def]
     """sₙ and eₙ from the sides of the patches, after k roundings: the sum itself has as many."""
     k, s = known.z.shape[1], known.s[m]
@@ -259,7 +259,7 @@ def resum(known, m):  # type: ignore[no-untyped-def]
 # ---------------------------------------------------------------------------------------------------------- the steps
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def slope(known, delta, g):  # type: ignore[no-untyped-def]
     """Write H Δ + r into g, or H w − c if 0 is nearer than w*."""
     here, there = 0.0, 0.0
@@ -276,7 +276,7 @@ def slope(known, delta, g):  # type: ignore[no-untyped-def]
             g[j] += known.H[i, j] * x
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def loss(known, delta, g):  # type: ignore[no-untyped-def]
     """½ Δ·(HΔ + 2r) + ½ q, which rounding may not make negative. g is room for p numbers."""
     total = known.number[Q]
@@ -288,7 +288,7 @@ def loss(known, delta, g):  # type: ignore[no-untyped-def]
     return max(total / 2, 0.0)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def angle(w, teacher):  # type: ignore[no-untyped-def]
     """∠(w, w*) by Kahan's formula."""
     a, b = np.sqrt(np.sum(w * w)), np.sqrt(np.sum(teacher * teacher))
@@ -296,7 +296,7 @@ def angle(w, teacher):  # type: ignore[no-untyped-def]
     return 2 * np.arctan2(np.sqrt(np.sum((u - v) ** 2)), np.sqrt(np.sum((u + v) ** 2)))
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
     """Distance, angle and loss at this iteration."""
     seen[0, known.count[MARK]] = distance
@@ -304,8 +304,8 @@ def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
     seen[2, known.count[MARK]] = loss(known, delta, g)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def move(known, delta, eta, g):  # type: ignore[no-untyped-def]
+@numba.njit(nogil=True, cache=True)
+def move(known, eta, g):  # type: ignore[no-untyped-def]
     """w ← w − η g; returns how far that was, not rounded down, or 0 if w is what it was."""
     square, moved = 0.0, False
     for j in range(g.size):
@@ -316,13 +316,13 @@ def move(known, delta, eta, g):  # type: ignore[no-untyped-def]
     return np.sqrt(square) * LONGER + SHORT if moved else 0.0
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, stale, restless, free, before):  # type: ignore[no-untyped-def]
+@numba.njit(nogil=True, cache=True)
+def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, stale, restless, free, before):  # type: ignore[no-untyped-def]  # noqa: C901
     """Steps η_t = etas[t], whose last goes on for ever, until one of the reasons above; returns which.
 
     ``stale`` terms added to H are too many, ``restless`` looks in a ``SPELL`` of steps as well, and from the iteration
-    ``before`` on nothing may change sides for long if the nearest limit is ``free`` steps away, or nothing was looked at
-    in as many (steps become shorter, so that a limit may never be reached).
+    ``before`` on nothing may change sides for long if the nearest limit is ``free`` steps away, or nothing was looked
+    at in as many (steps become shorter, so that a limit may never be reached).
     """
     p, count, number = known.w.size, known.count, known.number
     delta, g = np.empty(p), np.empty(p)
@@ -349,7 +349,7 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
         if marked:
             seen[3, count[MARK]] = eta
             count[MARK] += 1
-        length = move(known, delta, eta, g)
+        length = move(known, eta, g)
         count[T] += 1
         if length == 0 and t >= etas.size - 1:
             rest(known, delta, g, eta, marks, seen, steps)
@@ -371,14 +371,14 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
             return FREE
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def nearest(known):  # type: ignore[no-untyped-def]
     """The least limit, or the end of the window."""
     top = abs(known.limit[known.heap[0]]) if known.count[SIZE] > 0 else np.inf
     return min(top, known.number[WINDOW])
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def rest(known, delta, g, eta, marks, seen, steps):  # type: ignore[no-untyped-def]
     """A step that changes no bit of w is the last that does anything: every later iteration is this one."""
     while known.count[MARK] < marks.size:

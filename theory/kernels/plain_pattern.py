@@ -83,7 +83,7 @@ def slope(known: Any, delta: Any, g: Any) -> None:
     g[:] = known.H @ delta + known.r if delta @ delta <= known.w @ known.w else known.H @ known.w - known.c
 
 
-def loss(known: Any, delta: Any, g: Any) -> float:
+def loss(known: Any, *_: Any) -> float:
     """ℓ(w) from the samples, which the compiled one does not look at."""
     active = known.limit.reshape(known.z.shape[:2]) > 0
     response = np.mean((known.z @ known.w) * active, axis=1)
@@ -101,7 +101,7 @@ def nearest(known: Any) -> float:
     return float(np.min(np.abs(known.limit)))
 
 
-def advance(
+def advance(  # noqa: C901
     known: Any,
     etas: Any,
     marks: Any,
