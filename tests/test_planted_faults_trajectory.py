@@ -85,7 +85,7 @@ def limits() -> None:
     """A filter just across its kink is seen there, and was not looked at before."""
     known = line()
     known.to(np.array([0.002]))
-    assert known.looked == 200
+    assert known.looked == 400
     known.to(np.array([-0.001]))
     assert (known.pattern.limit > 0).tolist() == [False] * 100 + [True] * 100
 
@@ -93,10 +93,34 @@ def limits() -> None:
 def paths() -> None:
     """A step of the kernel across the kink, by 1 % of its length."""
     loss = SampleLoss(np.repeat([[1.0], [-1.0]], 100, axis=0), np.array([1.0]))
-    # λ = ½: w₁ = 1 + (1 − η/2) · 2 = −0.03, and from there to 0 by halves.
-    found = descend(loss, np.array([3.0]), step=Schedule((3.03, 1.0)), steps=20, record="all", stationary=1e-3)
-    expected = [3.0, -0.03, -0.015, -0.0075]
+    # λ = ½: w₁ = 1 + (1 − η/2) · 2 = −0.03, back, against D, to −0.01 · w₁, and then on towards 1.
+    found = descend(loss, np.array([3.0]), step=Schedule((3.03, 2.02, 1.0)), steps=20, record="all")
+    expected = [3.0, -0.03, 0.0003, 1 - 0.9997 / 2]
     np.testing.assert_allclose(found.distance[:4, 0], [abs(w - 1) for w in expected], rtol=1e-14)
+
+
+def straight() -> None:
+    """A straight move in the direction of D, in small parts: patches that it takes across their kink are seen there."""
+    rng = np.random.default_rng(8)
+    loss, w = SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])), np.array([-0.4, 0.6, 0.5])
+    known = trajectory.Known(loss)
+    known.survey(w)
+    direction = known.pattern.D.copy()
+    np.testing.assert_allclose(direction, -loss.gradient(w) / np.linalg.norm(loss.gradient(w)), rtol=0, atol=1e-12)
+    for _ in range(50):
+        w = w + 0.02 * direction
+        known.to(w)
+        np.testing.assert_array_equal(known.pattern.limit > 0, (loss.patches @ w)[:, 0] >= 0)
+
+
+def frugal() -> None:
+    """Straight on, no other D is chosen: each patch is given a limit twice at first, and a few times later."""
+    rng = np.random.default_rng(9)
+    known = trajectory.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
+    known.survey(np.array([-0.4, 0.6, 0.5]))
+    for _ in range(20):
+        known.to(known.pattern.w + 0.05 * known.pattern.D)
+    assert known.looked < 6 * 400
 
 
 def sides() -> None:
@@ -209,7 +233,8 @@ def chosen() -> None:
 CHECKS = {
     check.__name__: check
     for check in (
-        one_neuron, patches, opposite, limits, paths, sides, window, leap, bounds, leaps, afresh, rules, resting, chosen,
+        one_neuron, patches, opposite, limits, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh, rules,
+        resting, chosen,
     )
 }  # fmt: skip
 
@@ -226,12 +251,17 @@ class Plant(NamedTuple):
 
 
 KERNELS = {
-    "margins 2 % too wide": Plant("abs(a) / np.sqrt(square)", "1.02 * abs(a) / np.sqrt(square)", ["limits", "paths"]),
-    "the path forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
-    "moves 2 % too short": Plant("np.sqrt(square) * LONGER", "0.98 * np.sqrt(square)", ["paths"]),
+    "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["limits", "paths"]),
+    "the clock forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
+    "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["limits", "paths"]),
+    "what is aside of D forgotten": Plant("aside = np.sqrt(square) / LEAN", "aside = 0.0", ["limits", "paths"]),
+    "a patch thought to go the other way": Plant("-b if side else b)", "b if side else -b)", ["straight"]),
+    "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + LEAN", "rate = LEAN", ["straight"]),
+    "limits for another D": Plant("known.number[WINDOW] = 0.0\n", "known.D[:] = 1.0\n", ["straight"]),
+    "always another D": Plant("if astray and", "if True or", ["frugal"]),
     "η × 1.02": Plant("known.w[j] - eta * g[j]", "known.w[j] - 1.02 * eta * g[j]", ["one_neuron", "patches"]),
     "a schedule one step ahead": Plant("etas[min(t, etas", "etas[min(t + 1, etas", ["one_neuron"]),
-    "a tie that is not active": Plant("side, old, new = a >= 0", "side, old, new = a > 1e-3", ["sides"]),
+    "a tie that is not active": Plant("side, old = a >= 0,", "side, old = a > 1e-3,", ["sides"]),
     "1/k dropped in a flip": Plant("sign * row[j] / k", "sign * row[j]", ["patches", "sides"]),
     "1/k dropped in a sum taken afresh": Plant(
         "if side:\n            for j in range(s.size):\n                s[j] += row[j] / k\n        if side != (b >= 0):\n            known.e[m]",

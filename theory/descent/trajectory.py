@@ -131,13 +131,14 @@ class Known:
             H=np.zeros((p, p)),
             r=np.zeros(p),
             c=np.zeros(p),
+            D=np.zeros(p),
             limit=np.zeros(n * k),
             heap=np.zeros(n * k, dtype=np.int32 if n * k < 2**31 else np.int64),
             s=np.zeros((held, p)),
             e=np.zeros(held),
             flips=np.zeros(held, dtype=np.int32),
             number=np.zeros(4),
-            count=np.zeros(6, dtype=np.int64),
+            count=np.zeros(7, dtype=np.int64),
         )
         self.norm = float(np.linalg.norm(objective.teacher))
         # As many terms as the plain sum has: one a flip, or one off and one on.
@@ -161,7 +162,7 @@ class Known:
         known.w[:] = w
         known.number[[kernel.PATH, kernel.WINDOW, kernel.Q]] = kernel.SHORT, 0.0, 0.0
         known.count[[kernel.SIZE, kernel.OFF, kernel.UPDATES]] = 0
-        for array in (known.H, known.r, known.c, known.flips):
+        for array in (known.H, known.r, known.c, known.D, known.flips):
             array[:] = 0
         room = np.empty((min(n, BLOCK), p)), np.empty(min(n, BLOCK))
         for first in range(0, n, BLOCK):
@@ -173,18 +174,16 @@ class Known:
             known.r[:] += e @ weighted
             known.c[:] += known.labels[first:last] @ weighted
             known.number[kernel.Q] += known.weights[first:last] @ e**2
+        kernel.aim(known)
         kernel.settle(known)
 
     def to(self, w: Float[np.ndarray, " p"]) -> None:
         """Move to w."""
         kernel, known = self.kernel, self.pattern
-        moved = float(np.linalg.norm(w - known.w)) * kernel.LONGER + kernel.SHORT
+        v = w - known.w
         known.w[:] = w
-        known.number[kernel.PATH] = (known.number[kernel.PATH] + moved) * kernel.UP
-        lost = not known.number[kernel.PATH] < kernel.LOST
-        if not lost:
-            kernel.settle(known)
-        if lost or known.count[kernel.UPDATES] > self.stale:
+        kernel.follow(known, v)
+        if not known.number[kernel.PATH] < kernel.LOST or known.count[kernel.UPDATES] > self.stale:
             self.survey(w)
 
     def gradient(self) -> Float[np.ndarray, " p"]:
@@ -205,7 +204,7 @@ class Known:
         quadratic = Quadratic.of(known, eta)
         if eta * quadratic.values[-1] > 1:
             return 0
-        room = kernel.nearest(known) - known.number[kernel.PATH]
+        room = (kernel.nearest(known) - known.number[kernel.PATH]) * kernel.LEAN
         fine = FINE * np.finfo(np.float64).eps * (float(np.linalg.norm(known.w)) + self.norm) / eta
         bounds = Bounds(room, limits.tolerance * self.norm, limits.region * self.norm, max(still, fine))
         t = int(known.count[kernel.T])
@@ -213,7 +212,8 @@ class Known:
         if m == 0:
             return 0
         self._record(quadratic, eta, t, m, marks, seen)
-        known.number[kernel.PATH] = (known.number[kernel.PATH] + float(quadratic.far(m)) * CERTAIN) * kernel.UP
+        far = float(quadratic.far(m))
+        known.number[kernel.PATH] = (known.number[kernel.PATH] + far * CERTAIN / kernel.LEAN) * kernel.UP
         known.w[:] = known.teacher + quadratic.vectors @ quadratic.at(m)
         known.count[kernel.T] += m
         return m

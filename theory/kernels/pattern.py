@@ -6,6 +6,11 @@ With f(w, Zₙ) = w·sₙ, sₙ = (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, Δ = 
 
 and eₙ = 0, so that r and q lose nothing near w*, wherever no patch's side differs from its side at w*. Near 0, where
 labels are often 0 of all samples that are active, it is ∇ℓ(w) = H w − c, c = Σ pₙ yₙ sₙ, that loses nothing.
+
+Descent goes nearly straight. With a unit vector D, a move v = αD + v' with α ≥ 0 takes w·z no nearer to 0 than by
+α max(0, ∓z·D) + ‖z‖‖v'‖, − if the patch is active. So let a clock go on by max(α, ‖v'‖/c) in each step: until it has
+gone on by |w·z| / (max(0, ∓z·D) + c‖z‖) the side of the patch is certain, whatever D and c are. D is the direction of
+the last steps, and c = ``LEAN`` small: most patches are left alone for longer than while ‖z‖ times the path exceeds |w·z|.
 """
 
 from __future__ import annotations
@@ -16,21 +21,25 @@ import numba
 import numpy as np
 
 PATH, WINDOW, Q, DISTANCE = range(4)
-"""Places in ``number``: the path, the limit up to which patches are in the heap, q, and ‖Δ‖/‖w*‖ at the end."""
+"""Places in ``number``: the clock, the limit up to which patches are in the heap, q, and ‖Δ‖/‖w*‖ at the end."""
 
-SIZE, OFF, UPDATES, LOOKED, T, MARK = range(6)
+SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
 """Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
-summed, patches looked at, the iteration, and the next one to record."""
+summed, patches looked at, the iteration, the next one to record, and patches looked at when D was chosen."""
 
 OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 """Why :func:`advance` came back: the run is over, at rest, its sums want taking afresh, too many patches are looked at,
 nothing will change sides for long, or it was to pause."""
 
+LEAN, AGAIN = 0.1, 8
+"""c; and one in so many patches has been looked at before another D is chosen, which looks at them all in their order,
+as fast as at an eighth here and there."""
+
 SHORT = 1e-150
 """Added to every move, whose square may be below every number."""
 
 UP, LONGER = 1 + 2.0**-51, 1 + 1e-9
-"""Relative roundings of the path, twice over, and of the length of a move in fewer than 10⁶ dimensions."""
+"""Relative roundings of the clock, twice over, and of lengths in fewer than 10⁶ dimensions."""
 
 LOST = 1e300
 """No path is followed as far as this."""
@@ -50,7 +59,7 @@ ANY_ORDER = {"reassoc", "contract", "nsz"}
 class Pattern(NamedTuple):
     """What is known of the patches at ``w``.
 
-    ``limit`` holds for each the length of path up to which its side is certain, negative for one that is not active.
+    ``limit`` holds for each the clock up to which its side is certain, negative for one that is not active.
     ``heap`` orders those whose limit is within the window. ``s``, ``e`` and ``flips``, how often a patch of the sample
     has changed sides since sₙ was summed, are kept only if k > 1: else sₙ is a row of ``z`` or zero.
     """
@@ -63,6 +72,7 @@ class Pattern(NamedTuple):
     H: Any
     r: Any
     c: Any
+    D: Any
     limit: Any
     heap: Any
     s: Any
@@ -73,35 +83,38 @@ class Pattern(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
-def products(row, w):  # type: ignore[no-untyped-def]
-    """w·z and ‖z‖²."""
-    a, square = 0.0, 0.0
+def products(row, w, other):  # type: ignore[no-untyped-def]
+    """w·z, another w·z, and ‖z‖²."""
+    a, b, square = 0.0, 0.0, 0.0
     for j in range(row.size):
         a += row[j] * w[j]
+        b += row[j] * other[j]
         square += row[j] * row[j]
-    return a, square
+    return a, b, square
 
 
 @numba.njit(nogil=True, cache=True)
-def reach(row, a, square, path, allowance):  # type: ignore[no-untyped-def]
-    """The length of path up to which the side of this patch is certain: more than the path, less a rounding."""
+def reach(row, side, a, b, square, path, allowance):  # type: ignore[no-untyped-def]
+    """The clock up to which the side of this patch is certain, b = z·D: more than now, less a rounding."""
     if square < 1e-290:
         zero = True
         for j in range(row.size):
             zero = zero and row[j] == 0
         return np.inf if zero else path * (1 + ROUNDING)
-    margin = abs(a) / np.sqrt(square) - allowance
+    norm = np.sqrt(square)
+    rate = max(0.0, -b if side else b) + LEAN * norm
+    margin = (abs(a) - allowance * norm) / (rate * LONGER) if side == (a >= 0) else 0.0
     # A margin that is not a number is none.
     return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
 
 
 @numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def allowed(w):  # type: ignore[no-untyped-def]
-    """The error of w·z, here and where the path leads, is at most 2 p ε ‖w‖‖z‖ (no margin exceeds ‖w‖)."""
+    """The error of w·z, here and where w is before a limit is reached: p ε ‖z‖ times ‖w‖ and times (2 + 1/c) ‖w‖."""
     square = 0.0
     for j in range(w.size):
         square += w[j] * w[j]
-    return 4 * w.size * ROUNDING * np.sqrt(square)
+    return 16 * w.size * ROUNDING * np.sqrt(square)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -115,9 +128,9 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
         e[at] = 0.0
         for i in range(k):
             row = known.z[m, i]
-            a, square = products(row, known.w)
-            b, _ = products(row, known.teacher)
-            side, limit = a >= 0, reach(row, a, square, path, allowance)
+            a, b, square = products(row, known.w, known.teacher)
+            side = a >= 0
+            limit = reach(row, side, a, 0.0, square, path, allowance)
             known.limit[m * k + i] = limit if side else -limit
             if side:
                 for j in range(p):
@@ -126,6 +139,24 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
                 e[at] += b / k if side else -b / k
                 known.count[OFF] += 1
     known.count[LOOKED] += (last - first) * k
+
+
+@numba.njit(nogil=True, cache=True)
+def aim(known):  # type: ignore[no-untyped-def]
+    """Let D be the direction of −∇ℓ(w) from now on, and give every patch its limit for it."""
+    slope(known, known.w - known.teacher, known.D)
+    norm = np.sqrt(np.sum(known.D**2))
+    for j in range(known.w.size):
+        known.D[j] = -known.D[j] / norm if 0 < norm < np.inf else 0.0
+    k, path, allowance = known.z.shape[1], known.number[PATH], allowed(known.w)
+    for place in range(known.limit.size):
+        row, side = known.z[place // k, place % k], known.limit[place] > 0
+        a, b, square = products(row, known.w, known.D)
+        limit = reach(row, side, a, b, square, path, allowance)
+        known.limit[place] = limit if side else -limit
+    known.count[LOOKED] += known.limit.size
+    known.count[AIMED] = known.count[LOOKED]
+    known.number[WINDOW] = 0.0
 
 
 # --------------------------------------------------------------------------------------------- who is to be looked at
@@ -183,8 +214,9 @@ def settle(known):  # type: ignore[no-untyped-def]
         place = heap[0]
         m, i = place // k, place % k
         row = known.z[m, i]
-        a, square = products(row, known.w)
-        side, old, new = a >= 0, limit[place] > 0, reach(row, a, square, path, allowance)
+        a, b, square = products(row, known.w, known.D)
+        side, old = a >= 0, limit[place] > 0
+        new = reach(row, side, a, b, square, path, allowance)
         limit[place] = new if side else -new
         if side != old:
             flip(known, m, i, side)
@@ -217,7 +249,7 @@ def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
 def flip(known, m, i, side):  # type: ignore[no-untyped-def]
     """Patch i of sample m is active from now on, or no longer."""
     k, row, weight, y = known.z.shape[1], known.z[m, i], known.weights[m], known.labels[m]
-    b, _ = products(row, known.teacher)
+    b = products(row, known.teacher, known.teacher)[0]
     if k == 1:
         # eₙ is min(w*·z, 0) of an active patch, and −max(w*·z, 0) of another, whose sₙ is 0.
         add(known, weight if side else -weight, row, min(b, 0.0), y)
@@ -248,7 +280,7 @@ def resum(known, m):  # type: ignore[no-untyped-def]
     known.flips[m] = 0
     for i in range(k):
         row, side = known.z[m, i], known.limit[m * k + i] > 0
-        b, _ = products(row, known.teacher)
+        b = products(row, known.teacher, known.teacher)[0]
         if side:
             for j in range(s.size):
                 s[j] += row[j] / k
@@ -306,14 +338,40 @@ def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def move(known, eta, g):  # type: ignore[no-untyped-def]
-    """w ← w − η g; returns how far that was, not rounded down, or 0 if w is what it was."""
-    square, moved = 0.0, False
+    """w ← w − η g, of which g becomes the change; returns whether any bit of w changed."""
+    moved = False
     for j in range(g.size):
         new = known.w[j] - eta * g[j]
-        moved = moved or new != known.w[j]
-        square += (new - known.w[j]) ** 2
+        g[j] = new - known.w[j]
+        moved = moved or g[j] != 0
         known.w[j] = new
-    return np.sqrt(square) * LONGER + SHORT if moved else 0.0
+    return moved
+
+
+@numba.njit(nogil=True, cache=True)
+def elapsed(known, v):  # type: ignore[no-untyped-def]
+    """How far the clock goes on in a move by v, not rounded down, and whether that is for its turning away from D."""
+    along, square = 0.0, 0.0
+    for j in range(v.size):
+        along += v[j] * known.D[j]
+    along = max(along, 0.0)
+    for j in range(v.size):
+        square += (v[j] - along * known.D[j]) ** 2
+    aside = np.sqrt(square) / LEAN
+    return max(along, aside) * LONGER + SHORT, aside > along
+
+
+@numba.njit(nogil=True, cache=True)
+def follow(known, v):  # type: ignore[no-untyped-def]
+    """Look at what has to be looked at after a move by v, of w, that is done."""
+    length, astray = elapsed(known, v)
+    known.number[PATH] = (known.number[PATH] + length) * UP
+    if known.number[PATH] < LOST:
+        settle(known)
+        if astray and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:
+            aim(known)
+            settle(known)
+    return length
 
 
 @numba.njit(nogil=True, cache=True)
@@ -349,15 +407,14 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
         if marked:
             seen[3, count[MARK]] = eta
             count[MARK] += 1
-        length = move(known, eta, g)
+        moved = move(known, eta, g)
         count[T] += 1
-        if length == 0 and t >= etas.size - 1:
+        if not moved and t >= etas.size - 1:
             rest(known, delta, g, eta, marks, seen, steps)
             return OVER
-        number[PATH] = (number[PATH] + length) * UP
+        length = follow(known, g)
         if not number[PATH] < LOST:
             return RESTLESS
-        settle(known)
         if count[UPDATES] > stale:
             return STALE
         if count[T] % SPELL == 0:

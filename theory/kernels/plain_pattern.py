@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PATH, WINDOW, Q, DISTANCE = range(4)
-SIZE, OFF, UPDATES, LOOKED, T, MARK = range(6)
+SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
 OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 SHORT, LOST, UP, LONGER, SPELL = 1e-150, 1e300, 1 + 2.0**-51, 1 + 1e-9, 64
+LEAN, AGAIN = 0.1, 8
 ROUNDING = np.finfo(np.float64).eps
 
 
@@ -24,6 +25,7 @@ class Pattern(NamedTuple):
     H: Any
     r: Any
     c: Any
+    D: Any
     limit: Any
     heap: Any
     s: Any
@@ -34,16 +36,45 @@ class Pattern(NamedTuple):
 
 
 def look(known: Any, places: Any) -> Any:
-    """The sides of these patches, and the lengths of path up to which they are certain; how many were different."""
-    z, path = known.z.reshape(-1, known.w.size)[places], known.number[PATH]
-    a, norm = z @ known.w, np.linalg.norm(z, axis=1)
-    margin = np.abs(a) / np.where(norm > 0, norm, 1.0) - 4 * known.w.size * ROUNDING * np.linalg.norm(known.w)
-    certain = np.maximum((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING))
-    certain = np.where(norm > 0, certain, np.inf)
+    """The sides of these patches, and the clock up to which they are certain; how many were different."""
+    a = known.z.reshape(-1, known.w.size)[places] @ known.w
     flipped = np.count_nonzero((known.limit[places] > 0) != (a >= 0))
-    known.limit[places] = np.where(a >= 0, certain, -certain)
-    known.count[LOOKED] += z.shape[0]
+    known.limit[places] = np.where(a >= 0, 1.0, -1.0)
+    relimit(known, places)
     return flipped
+
+
+def relimit(known: Any, places: Any) -> None:
+    """Limits of these patches, whose sides are known."""
+    z, path = known.z.reshape(-1, known.w.size)[places], known.number[PATH]
+    a, norm, sign = z @ known.w, np.linalg.norm(z, axis=1), np.sign(known.limit[places])
+    left = np.maximum(sign * a - 16 * known.w.size * ROUNDING * np.linalg.norm(known.w) * norm, 0.0)
+    rate = np.maximum(-sign * (z @ known.D), 0.0) + LEAN * norm
+    certain = (path + left / np.where(norm > 0, rate * LONGER, 1.0)) * (1 - 2 * ROUNDING)
+    known.limit[places] = sign * np.where(norm > 0, np.maximum(certain, path * (1 + ROUNDING)), np.inf)
+    known.count[LOOKED] += z.shape[0]
+
+
+def aim(known: Any) -> None:
+    """Let D be the direction of −∇ℓ(w) from now on, and give every patch its limit for it."""
+    slope(known, known.w - known.teacher, known.D)
+    known.D[:] /= -np.linalg.norm(known.D) or 1.0
+    relimit(known, np.arange(known.limit.size))
+    known.count[AIMED] = known.count[LOOKED]
+
+
+def follow(known: Any, v: Any) -> float:
+    """Look at what has to be looked at after a move by v, of w, that is done."""
+    along = max(0.0, float(v @ known.D))
+    aside = float(np.linalg.norm(v - along * known.D)) / LEAN
+    length = max(along, aside) * LONGER + SHORT
+    known.number[PATH] = (known.number[PATH] + length) * UP
+    if known.number[PATH] < LOST:
+        settle(known)
+        if aside > along and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:
+            aim(known)
+            settle(known)
+    return length
 
 
 def parts(known: Any, first: int, last: int) -> Any:
@@ -138,13 +169,12 @@ def advance(  # noqa: C901
             seen[3, count[MARK]] = eta
             count[MARK] += 1
         new = known.w - eta * g
-        length = np.linalg.norm(new - known.w) * LONGER + SHORT
+        v = new - known.w
         known.w[:] = new
         count[T] += 1
-        number[PATH] = (number[PATH] + length) * UP
+        length = follow(known, v)
         if not number[PATH] < LOST:
             return RESTLESS
-        settle(known)
         if count[UPDATES] > stale:
             return STALE
         if count[T] % SPELL == 0:
