@@ -1,4 +1,4 @@
-"""Descent on a large sample, of which a step touches little: how its time grows with its length, and how far off it is."""
+"""Descent on a large sample, of which a step touches little: its time by its length, and how far off it is."""
 
 from __future__ import annotations
 

@@ -21,12 +21,15 @@ SOURCE = Path(pattern.__file__).read_text()
 
 
 def interpreted(old: str = "", new: str = "") -> Any:
-    """The module of the kernels with a piece of its source replaced, and nothing compiled."""
+    """The module of the kernels with a piece of its source replaced, and nothing compiled.
+
+    Its lines are where they were: coverage, which sees nothing of compiled code, counts them.
+    """
     assert not old or SOURCE.count(old) == 1, old
-    source = SOURCE.replace(old, new).replace("import numba\n", "")
-    lines = [line for line in source.splitlines() if not line.startswith("@numba.njit")]
+    plain = SOURCE.replace(old, new) if old else SOURCE
+    lines = ["" if line.startswith(("import numba", "@numba.njit")) else line for line in plain.splitlines()]
     module = types.ModuleType("planted")
-    exec(compile("\n".join(lines), "planted", "exec"), module.__dict__)
+    exec(compile("\n".join(lines), pattern.__file__, "exec"), module.__dict__)
     return module
 
 
@@ -137,7 +140,8 @@ def sides() -> None:
         # As many roundings as the sum has terms.
         np.testing.assert_allclose(known.gradient(), loss.gradient(w), rtol=0, atol=32 * 90 * EPS)
         assert known.value() == pytest.approx(float(loss.value(w)), rel=1e-11)
-    assert known.looked < 60 * 180 / 2
+    # Most are left alone even where a filter goes nowhere in particular.
+    assert known.looked < 0.75 * 60 * 180
 
 
 def window() -> None:
@@ -230,13 +234,8 @@ def chosen() -> None:
         assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
 
 
-CHECKS = {
-    check.__name__: check
-    for check in (
-        one_neuron, patches, opposite, limits, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh, rules,
-        resting, chosen,
-    )
-}  # fmt: skip
+NAMED = (one_neuron, patches, opposite, limits, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
+CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 
 
 # ------------------------------------------------------------------------------------------------------------- faults
@@ -254,19 +253,20 @@ KERNELS = {
     "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["limits", "paths"]),
     "the clock forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
     "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["limits", "paths"]),
-    "what is aside of D forgotten": Plant("aside = np.sqrt(square) / LEAN", "aside = 0.0", ["limits", "paths"]),
+    "what is aside of D forgotten": Plant(
+        "aside = np.sqrt(square) / known.number[C]", "aside = 0.0", ["limits", "paths"]
+    ),
     "a patch thought to go the other way": Plant("-b if side else b)", "b if side else -b)", ["straight"]),
-    "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + LEAN", "rate = LEAN", ["straight"]),
+    "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + lean", "rate = lean", ["straight"]),
     "limits for another D": Plant("known.number[WINDOW] = 0.0\n", "known.D[:] = 1.0\n", ["straight"]),
+    "a way taken for straight": Plant("<= (along / 2) ** 2:", "<= np.inf:", ["sides"]),
     "always another D": Plant("if astray and", "if True or", ["frugal"]),
     "η × 1.02": Plant("known.w[j] - eta * g[j]", "known.w[j] - 1.02 * eta * g[j]", ["one_neuron", "patches"]),
     "a schedule one step ahead": Plant("etas[min(t, etas", "etas[min(t + 1, etas", ["one_neuron"]),
     "a tie that is not active": Plant("side, old = a >= 0,", "side, old = a > 1e-3,", ["sides"]),
     "1/k dropped in a flip": Plant("sign * row[j] / k", "sign * row[j]", ["patches", "sides"]),
-    "1/k dropped in a sum taken afresh": Plant(
-        "if side:\n            for j in range(s.size):\n                s[j] += row[j] / k\n        if side != (b >= 0):\n            known.e[m]",
-        "if side:\n            for j in range(s.size):\n                s[j] += row[j]\n        if side != (b >= 0):\n            known.e[m]",
-        ["sides"],
+    "a patch left out of a sum taken afresh": Plant(
+        "known.flips[m] = 0\n    for i in range(k):", "known.flips[m] = 0\n    for i in range(k - 1):", ["sides"]
     ),
     "eₙ not updated": Plant("known.e[m] += sign * b / k", "known.e[m] += 0.0", ["patches", "sides"]),
     "a flip that keeps its sign": Plant("weight if side else -weight, row", "weight, row", ["one_neuron"]),

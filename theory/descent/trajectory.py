@@ -1,10 +1,10 @@
 r"""Descent on a sample whose cost hardly grows with its length: activations are used again for as long as is certain.
 
 While no patch changes sides ℓ is a quadratic, and a step costs O(p²) whatever the number of samples. A patch with the
-activation a does not change sides before w has moved by |a|/‖Z‖ (Cauchy–Schwarz), nor therefore before its path is
-longer by that: each patch has such a limit, a heap says which is nearest, and only a patch whose limit has been passed
-is looked at again. One that has changed sides adds a term to H, r and q (:mod:`theory.kernels.pattern`), which are
-summed afresh after as many terms as a sum over the sample has: rounding is no larger than that of the plain gradient.
+activation a does not change sides before w has moved by |a|/‖Z‖ (Cauchy–Schwarz), or by more if the way that w goes is
+known: each patch has such a limit, a heap says which is nearest, and only a patch whose limit has been passed is looked
+at again. One that has changed sides adds a term to H, r and q (:mod:`theory.kernels.pattern`), which are summed afresh
+after as many terms as a sum over the sample has: rounding is no larger than that of the plain gradient.
 
 Where no limit is near, and the step constant, many steps are taken at once. With H = V diag(λ) Vᵀ and 0 ≤ ηλ ≤ 1
 
@@ -137,7 +137,7 @@ class Known:
             s=np.zeros((held, p)),
             e=np.zeros(held),
             flips=np.zeros(held, dtype=np.int32),
-            number=np.zeros(4),
+            number=np.zeros(5),
             count=np.zeros(7, dtype=np.int64),
         )
         self.norm = float(np.linalg.norm(objective.teacher))
@@ -160,7 +160,7 @@ class Known:
         kernel, known = self.kernel, self.pattern
         n, p = known.z.shape[0], w.size
         known.w[:] = w
-        known.number[[kernel.PATH, kernel.WINDOW, kernel.Q]] = kernel.SHORT, 0.0, 0.0
+        known.number[[kernel.PATH, kernel.WINDOW, kernel.Q, kernel.C]] = kernel.SHORT, 0.0, 0.0, 1.0
         known.count[[kernel.SIZE, kernel.OFF, kernel.UPDATES]] = 0
         for array in (known.H, known.r, known.c, known.D, known.flips):
             array[:] = 0
@@ -174,7 +174,7 @@ class Known:
             known.r[:] += e @ weighted
             known.c[:] += known.labels[first:last] @ weighted
             known.number[kernel.Q] += known.weights[first:last] @ e**2
-        kernel.aim(known)
+        kernel.aim(known, np.empty(0))
         kernel.settle(known)
 
     def to(self, w: Float[np.ndarray, " p"]) -> None:
@@ -204,7 +204,7 @@ class Known:
         quadratic = Quadratic.of(known, eta)
         if eta * quadratic.values[-1] > 1:
             return 0
-        room = (kernel.nearest(known) - known.number[kernel.PATH]) * kernel.LEAN
+        room = (kernel.nearest(known) - known.number[kernel.PATH]) * known.number[kernel.C]
         fine = FINE * np.finfo(np.float64).eps * (float(np.linalg.norm(known.w)) + self.norm) / eta
         bounds = Bounds(room, limits.tolerance * self.norm, limits.region * self.norm, max(still, fine))
         t = int(known.count[kernel.T])
@@ -213,7 +213,7 @@ class Known:
             return 0
         self._record(quadratic, eta, t, m, marks, seen)
         far = float(quadratic.far(m))
-        known.number[kernel.PATH] = (known.number[kernel.PATH] + far * CERTAIN / kernel.LEAN) * kernel.UP
+        known.number[kernel.PATH] = (known.number[kernel.PATH] + far * CERTAIN / known.number[kernel.C]) * kernel.UP
         known.w[:] = known.teacher + quadratic.vectors @ quadratic.at(m)
         known.count[kernel.T] += m
         return m

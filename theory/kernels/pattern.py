@@ -7,10 +7,11 @@ With f(w, Zₙ) = w·sₙ, sₙ = (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, Δ = 
 and eₙ = 0, so that r and q lose nothing near w*, wherever no patch's side differs from its side at w*. Near 0, where
 labels are often 0 of all samples that are active, it is ∇ℓ(w) = H w − c, c = Σ pₙ yₙ sₙ, that loses nothing.
 
-Descent goes nearly straight. With a unit vector D, a move v = αD + v' with α ≥ 0 takes w·z no nearer to 0 than by
+Descent goes nearly straight. With a unit vector D, a move v = αD + v', α ≥ 0, takes w·z no nearer to 0 than by
 α max(0, ∓z·D) + ‖z‖‖v'‖, − if the patch is active. So let a clock go on by max(α, ‖v'‖/c) in each step: until it has
-gone on by |w·z| / (max(0, ∓z·D) + c‖z‖) the side of the patch is certain, whatever D and c are. D is the direction of
-the last steps, and c = ``LEAN`` small: most patches are left alone for longer than while ‖z‖ times the path exceeds |w·z|.
+gone on by |w·z| / (max(0, ∓z·D) + c‖z‖) the side of the patch is certain, whatever D and c are. While steps go nearly
+one way, D is that and c small, and most patches are left alone for longer than until ‖z‖ times the path exceeds
+|w·z|. Where they do not, D = 0 and c = 1, and the clock is the path.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-PATH, WINDOW, Q, DISTANCE = range(4)
-"""Places in ``number``: the clock, the limit up to which patches are in the heap, q, and ‖Δ‖/‖w*‖ at the end."""
+PATH, WINDOW, Q, DISTANCE, C = range(5)
+"""Places in ``number``: the clock, the limit up to which patches are in the heap, q, ‖Δ‖/‖w*‖ at the end, and c."""
 
 SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
 """Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
@@ -32,8 +33,8 @@ OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 nothing will change sides for long, or it was to pause."""
 
 LEAN, AGAIN = 0.1, 8
-"""c; and one in so many patches has been looked at before another D is chosen, which looks at them all in their order,
-as fast as at an eighth here and there."""
+"""c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all are
+looked at, one after the other and about so many times faster."""
 
 SHORT = 1e-150
 """Added to every move, whose square may be below every number."""
@@ -94,7 +95,7 @@ def products(row, w, other):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def reach(row, side, a, b, square, path, allowance):  # type: ignore[no-untyped-def]
+def reach(row, side, a, b, square, path, lean, allowance):  # type: ignore[no-untyped-def]
     """The clock up to which the side of this patch is certain, b = z·D: more than now, less a rounding."""
     if square < 1e-290:
         zero = True
@@ -102,7 +103,7 @@ def reach(row, side, a, b, square, path, allowance):  # type: ignore[no-untyped-
             zero = zero and row[j] == 0
         return np.inf if zero else path * (1 + ROUNDING)
     norm = np.sqrt(square)
-    rate = max(0.0, -b if side else b) + LEAN * norm
+    rate = max(0.0, -b if side else b) + lean * norm
     margin = (abs(a) - allowance * norm) / (rate * LONGER) if side == (a >= 0) else 0.0
     # A margin that is not a number is none.
     return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
@@ -130,7 +131,7 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
             row = known.z[m, i]
             a, b, square = products(row, known.w, known.teacher)
             side = a >= 0
-            limit = reach(row, side, a, 0.0, square, path, allowance)
+            limit = reach(row, side, a, 0.0, square, path, known.number[C], allowance)
             known.limit[m * k + i] = limit if side else -limit
             if side:
                 for j in range(p):
@@ -142,17 +143,24 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def aim(known):  # type: ignore[no-untyped-def]
-    """Let D be the direction of −∇ℓ(w) from now on, and give every patch its limit for it."""
+def aim(known, v):  # type: ignore[no-untyped-def]
+    """Let D be the direction of −∇ℓ(w), unless the last move v, if any, went another way; give patches new limits."""
     slope(known, known.w - known.teacher, known.D)
     norm = np.sqrt(np.sum(known.D**2))
     for j in range(known.w.size):
         known.D[j] = -known.D[j] / norm if 0 < norm < np.inf else 0.0
+    known.count[AIMED] = known.count[LOOKED]
+    lean, along = LEAN, max(np.sum(v * known.D), 0.0) if v.size > 0 else 0.0
+    if v.size > 0 and not np.sum((v - along * known.D) ** 2) <= (along / 2) ** 2:
+        known.D[:], lean = 0.0, 1.0
+        if known.number[C] == 1:
+            return
+    known.number[C] = lean
     k, path, allowance = known.z.shape[1], known.number[PATH], allowed(known.w)
     for place in range(known.limit.size):
         row, side = known.z[place // k, place % k], known.limit[place] > 0
         a, b, square = products(row, known.w, known.D)
-        limit = reach(row, side, a, b, square, path, allowance)
+        limit = reach(row, side, a, b, square, path, known.number[C], allowance)
         known.limit[place] = limit if side else -limit
     known.count[LOOKED] += known.limit.size
     known.count[AIMED] = known.count[LOOKED]
@@ -216,7 +224,7 @@ def settle(known):  # type: ignore[no-untyped-def]
         row = known.z[m, i]
         a, b, square = products(row, known.w, known.D)
         side, old = a >= 0, limit[place] > 0
-        new = reach(row, side, a, b, square, path, allowance)
+        new = reach(row, side, a, b, square, path, known.number[C], allowance)
         limit[place] = new if side else -new
         if side != old:
             flip(known, m, i, side)
@@ -357,7 +365,7 @@ def elapsed(known, v):  # type: ignore[no-untyped-def]
     along = max(along, 0.0)
     for j in range(v.size):
         square += (v[j] - along * known.D[j]) ** 2
-    aside = np.sqrt(square) / LEAN
+    aside = np.sqrt(square) / known.number[C]
     return max(along, aside) * LONGER + SHORT, aside > along
 
 
@@ -369,7 +377,7 @@ def follow(known, v):  # type: ignore[no-untyped-def]
     if known.number[PATH] < LOST:
         settle(known)
         if astray and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:
-            aim(known)
+            aim(known, v)
             settle(known)
     return length
 

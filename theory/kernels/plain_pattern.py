@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PATH, WINDOW, Q, DISTANCE = range(4)
+PATH, WINDOW, Q, DISTANCE, C = range(5)
 SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
 OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 SHORT, LOST, UP, LONGER, SPELL = 1e-150, 1e300, 1 + 2.0**-51, 1 + 1e-9, 64
@@ -49,16 +49,21 @@ def relimit(known: Any, places: Any) -> None:
     z, path = known.z.reshape(-1, known.w.size)[places], known.number[PATH]
     a, norm, sign = z @ known.w, np.linalg.norm(z, axis=1), np.sign(known.limit[places])
     left = np.maximum(sign * a - 16 * known.w.size * ROUNDING * np.linalg.norm(known.w) * norm, 0.0)
-    rate = np.maximum(-sign * (z @ known.D), 0.0) + LEAN * norm
+    rate = np.maximum(-sign * (z @ known.D), 0.0) + known.number[C] * norm
     certain = (path + left / np.where(norm > 0, rate * LONGER, 1.0)) * (1 - 2 * ROUNDING)
     known.limit[places] = sign * np.where(norm > 0, np.maximum(certain, path * (1 + ROUNDING)), np.inf)
     known.count[LOOKED] += z.shape[0]
 
 
-def aim(known: Any) -> None:
-    """Let D be the direction of −∇ℓ(w) from now on, and give every patch its limit for it."""
+def aim(known: Any, v: Any) -> None:
+    """Let D be the direction of −∇ℓ(w), unless the last move v, if any, went another way; give patches new limits."""
     slope(known, known.w - known.teacher, known.D)
     known.D[:] /= -np.linalg.norm(known.D) or 1.0
+    known.count[AIMED], before, known.number[C] = known.count[LOOKED], known.number[C], LEAN
+    if v.size and not np.linalg.norm(v - (v @ known.D) * known.D) <= v @ known.D / 2:
+        known.D[:], known.number[C] = 0.0, 1.0
+        if before == 1:
+            return
     relimit(known, np.arange(known.limit.size))
     known.count[AIMED] = known.count[LOOKED]
 
@@ -66,13 +71,13 @@ def aim(known: Any) -> None:
 def follow(known: Any, v: Any) -> float:
     """Look at what has to be looked at after a move by v, of w, that is done."""
     along = max(0.0, float(v @ known.D))
-    aside = float(np.linalg.norm(v - along * known.D)) / LEAN
+    aside = float(np.linalg.norm(v - along * known.D)) / known.number[C]
     length = max(along, aside) * LONGER + SHORT
     known.number[PATH] = (known.number[PATH] + length) * UP
     if known.number[PATH] < LOST:
         settle(known)
         if aside > along and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:
-            aim(known)
+            aim(known, v)
             settle(known)
     return length
 
