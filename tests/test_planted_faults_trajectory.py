@@ -13,23 +13,25 @@ import numpy as np
 import pytest
 
 from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
-from theory.kernels import pattern
+from theory.kernels import limits, pattern
 from theory.objectives import SampleLoss
 
 EPS = np.finfo(float).eps
-SOURCE = Path(pattern.__file__).read_text()
+SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern)}
+COMPILED = ("import numba", "@numba.njit", "from theory.kernels.limits")
 
 
 def interpreted(old: str = "", new: str = "") -> Any:
     """The module of the kernels with a piece of its source replaced, and nothing compiled.
 
-    Its lines are where they were: coverage, which sees nothing of compiled code, counts them.
+    Lines are where they were: coverage, which sees nothing of compiled code, counts them.
     """
-    assert not old or SOURCE.count(old) == 1, old
-    plain = SOURCE.replace(old, new) if old else SOURCE
-    lines = ["" if line.startswith(("import numba", "@numba.njit")) else line for line in plain.splitlines()]
+    assert not old or sum(source.count(old) for source in SOURCES.values()) == 1, old
     module = types.ModuleType("planted")
-    exec(compile("\n".join(lines), pattern.__file__, "exec"), module.__dict__)
+    for file, source in SOURCES.items():
+        planted = source.replace(old, new) if old else source
+        lines = ["" if line.startswith(COMPILED) else line for line in planted.splitlines()]
+        exec(compile("\n".join(lines), file, "exec"), module.__dict__)
     return module
 
 
@@ -84,7 +86,7 @@ def line() -> Any:
     return known
 
 
-def limits() -> None:
+def margins() -> None:
     """A filter just across its kink is seen there, and was not looked at before."""
     known = line()
     known.to(np.array([0.002]))
@@ -234,7 +236,7 @@ def chosen() -> None:
         assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
 
 
-NAMED = (one_neuron, patches, opposite, limits, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
+NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
 CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 
 
@@ -250,11 +252,11 @@ class Plant(NamedTuple):
 
 
 KERNELS = {
-    "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["limits", "paths"]),
+    "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["margins", "paths"]),
     "the clock forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
-    "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["limits", "paths"]),
+    "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["margins", "paths"]),
     "what is aside of D forgotten": Plant(
-        "aside = np.sqrt(square) / known.number[C]", "aside = 0.0", ["limits", "paths"]
+        "aside = np.sqrt(square) / known.number[C]", "aside = 0.0", ["margins", "paths"]
     ),
     "a patch thought to go the other way": Plant("-b if side else b)", "b if side else -b)", ["straight"]),
     "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + lean", "rate = lean", ["straight"]),

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from theory.kernels.limits import LONGER, ROUNDING, allowed, products, reach, sink
+
 PATH, WINDOW, Q, DISTANCE, C = range(5)
 """Places in ``number``: the clock, the limit up to which patches are in the heap, q, ‖Δ‖/‖w*‖ at the end, and c."""
 
@@ -33,14 +35,14 @@ OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 nothing will change sides for long, or it was to pause."""
 
 LEAN, AGAIN = 0.1, 8
-"""c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all are
-looked at, one after the other and about so many times faster."""
+"""c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all
+are looked at, one after the other and about so many times faster."""
 
 SHORT = 1e-150
 """Added to every move, whose square may be below every number."""
 
-UP, LONGER = 1 + 2.0**-51, 1 + 1e-9
-"""Relative roundings of the clock, twice over, and of lengths in fewer than 10⁶ dimensions."""
+UP = 1 + 2.0**-51
+"""Relative rounding of the clock, twice over."""
 
 LOST = 1e300
 """No path is followed as far as this."""
@@ -50,11 +52,6 @@ WHOLE, DRAWN, SHARE = 4096, 2048, 32
 
 SPELL = 64
 """Steps over which it is counted how many patches are looked at."""
-
-ROUNDING = np.finfo(np.float64).eps
-
-ANY_ORDER = {"reassoc", "contract", "nsz"}
-"""Sums may be taken in any order, which the bound p ε Σ|wⱼzⱼ| of their error allows."""
 
 
 class Pattern(NamedTuple):
@@ -81,41 +78,6 @@ class Pattern(NamedTuple):
     flips: Any
     number: Any
     count: Any
-
-
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
-def products(row, w, other):  # type: ignore[no-untyped-def]
-    """w·z, another w·z, and ‖z‖²."""
-    a, b, square = 0.0, 0.0, 0.0
-    for j in range(row.size):
-        a += row[j] * w[j]
-        b += row[j] * other[j]
-        square += row[j] * row[j]
-    return a, b, square
-
-
-@numba.njit(nogil=True, cache=True)
-def reach(row, side, a, b, square, path, lean, allowance):  # type: ignore[no-untyped-def]
-    """The clock up to which the side of this patch is certain, b = z·D: more than now, less a rounding."""
-    if square < 1e-290:
-        zero = True
-        for j in range(row.size):
-            zero = zero and row[j] == 0
-        return np.inf if zero else path * (1 + ROUNDING)
-    norm = np.sqrt(square)
-    rate = max(0.0, -b if side else b) + lean * norm
-    margin = (abs(a) - allowance * norm) / (rate * LONGER) if side == (a >= 0) else 0.0
-    # A margin that is not a number is none.
-    return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
-
-
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
-def allowed(w):  # type: ignore[no-untyped-def]
-    """The error of w·z, here and where w is before a limit is reached: p ε ‖z‖ times ‖w‖ and times (2 + 1/c) ‖w‖."""
-    square = 0.0
-    for j in range(w.size):
-        square += w[j] * w[j]
-    return 16 * w.size * ROUNDING * np.sqrt(square)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -168,24 +130,6 @@ def aim(known, v):  # type: ignore[no-untyped-def]
 
 
 # --------------------------------------------------------------------------------------------- who is to be looked at
-
-
-@numba.njit(nogil=True, cache=True)
-def sink(heap, limit, at, size):  # type: ignore[no-untyped-def]
-    """Let an entry of the heap sink to its place: parents have no larger limits than their children."""
-    place = heap[at]
-    key = abs(limit[place])
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and abs(limit[heap[child + 1]]) < abs(limit[heap[child]]):
-            child += 1
-        if abs(limit[heap[child]]) >= key:
-            break
-        heap[at] = heap[child]
-        at = child
-    heap[at] = place
 
 
 @numba.njit(nogil=True, cache=True)
