@@ -203,10 +203,7 @@ class ImageLoss:
     def value(self, w: Float[np.ndarray, "p *runs"]) -> Float[np.ndarray, "*runs"]:
         """ℓ(w)."""
         batch, _ = _columns(w, self.teacher)
-        near = [
-            here if here and here.near(column) else None
-            for here, column in zip(self._nearest(batch), batch.T, strict=True)
-        ]
+        near = [here if here and here.near(column) else None for here, column in zip(self._nearest(batch), batch.T, strict=True)]
         return np.array(self._each(batch, self._half_square, near)).reshape(w.shape[1:])
 
     def _slope(self, here: Sides) -> Float[np.ndarray, " p"]:
