@@ -211,8 +211,8 @@ class _Watch:
         self._follower.cell(event, self._estimate.left)
 
     def _begin(self, event: Progress) -> None:
+        from theory.arrays import available
         from theory.runs.estimate import Estimate, earlier
-        from theory.runs.pool import available
 
         before = earlier(self._out, self._profile)
         self._estimate = Estimate(before, event.waiting, self._jobs or available())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +34,10 @@ class Descent:
 
     ``distance`` is ‖w − w*‖/‖w*‖, ``angle`` ∠(w, w*) in radians, ``loss`` ℓ(w) and ``step`` η_t, at the recorded
     ``iterations``; NaN once a run has ended. ``outcome``, ``taken`` (steps taken), ``final`` (its last relative
-    distance) and the last ``w`` are one a run.
+    distance) and the last ``w`` are one a run. So are ``evaluated``, how many activations w·Zₙᵢ of a sample's patches
+    were really computed (n k in every pass over it; 0 if the objective has no sample), and ``engine``: "loop" for
+    passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as they are in
+    long descents on large samples, or "reuse, then loop" where steps became too long for that.
     """
 
     iterations: Float[np.ndarray, " points"] | Any
@@ -44,6 +49,8 @@ class Descent:
     taken: Any
     final: Float[np.ndarray, " runs"]
     w: Float[np.ndarray, "p runs"]
+    evaluated: Any
+    engine: Any
 
     @property
     def converged(self) -> Any:
@@ -133,7 +140,7 @@ def descend(
     recorder = _Recorder(_iterations(record, limits.steps), w.shape[1])
     runs = _Runs(w)
     with np.errstate(**QUIET):
-        _loop(objective, runs, step, limits, recorder)
+        _run(objective, runs, step, limits, recorder)
         return _descent(runs, recorder, lift)
 
 
@@ -153,6 +160,11 @@ class _Limits:
     region: float
     leaves: bool
     stationary: float
+
+    def still(self, objective: Any) -> float:
+        """The length of a gradient at which a run has stalled."""
+        xp = array_namespace(objective.teacher)
+        return self.stationary * float(_norm(objective.gradient(xp.zeros_like(objective.teacher[:, None])), xp)[0])
 
     def outcome(self, distance: float, otherwise: Outcome) -> Outcome:
         """What became of a run that is over at this relative distance; ``otherwise``, if the distance does not say."""
@@ -188,6 +200,11 @@ class _Recorder:
         if t in self.place:
             self.columns[3, self.place[t], runs] = to_numpy(eta) if hasattr(eta, "shape") else eta
 
+    def fill(self, run: int, seen: np.ndarray) -> None:
+        """All four columns of a run, as far as they are known."""
+        known = ~np.isnan(seen)
+        self.columns[:, :, run][known] = seen[known]
+
 
 class _Runs:
     """The runs still going, as columns of ``w`` numbered by ``index``, and the fate of those that are not."""
@@ -200,6 +217,14 @@ class _Runs:
         self.outcome = [Outcome.STEP_LIMIT] * count
         self.taken = np.zeros(count, dtype=np.int64)
         self.final = np.full(count, np.nan)
+        self.evaluated = np.zeros(count, dtype=np.int64)
+        self.engine = np.full(count, "loop", dtype="<U16")
+
+    def part(self, column: int) -> _Runs:
+        """One run by itself, whose fate is written down here."""
+        one = copy(self)
+        one.w, one.index = self.w[:, column : column + 1], self.index[column : column + 1]
+        return one
 
     def end(self, t: int, over: Any, otherwise: Outcome, limits: _Limits, distance: Any, *others: Any) -> Any:
         """Write down the fate of the runs that are over; the distance and the other arrays of those that go on."""
@@ -216,12 +241,56 @@ class _Runs:
         return tuple(xp.take(array, kept, axis=-1) for array in (distance, *others))
 
 
-def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
+class _Whole:
+    """An objective whose every gradient and value passes over the whole sample, if it has one."""
+
+    def __init__(self, objective: Any, runs: _Runs) -> None:
+        self.teacher = objective.teacher
+        self._objective, self._runs = objective, runs
+        self._pass = math.prod(objective.patches.shape[:2]) if hasattr(objective, "patches") else 0
+
+    def gradient(self, w: Any) -> Any:
+        """∇ℓ(w) of the runs still going."""
+        self._runs.evaluated[self._runs.index] += self._pass
+        return self._objective.gradient(w)
+
+    def value(self, w: Any) -> Any:
+        """ℓ(w) of the runs still going."""
+        self._runs.evaluated[self._runs.index] += self._pass
+        return self._objective.value(w)
+
+
+def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
+    """The loop, until the steps are short enough for another engine, if the objective has one that is worth it."""
+    from theory.descent import trajectory
+
+    whole, pause = _Whole(objective, runs), None
+    if trajectory.worthwhile(objective, runs.index.size, limits.steps):
+        pause = trajectory.calm
+    still = limits.still(objective)
+    t = _loop(whole, runs, rule, limits, recorder, still, pause=pause)
+    if runs.index.size:
+        trajectory.descend_calmly(objective, runs, rule, limits, recorder, still, t)
+
+
+def _loop(
+    objective: Any,
+    runs: _Runs,
+    rule: StepRule,
+    limits: _Limits,
+    recorder: _Recorder,
+    still: float,
+    start: int = 0,
+    pause: Callable[[Any, Any, Any], bool] | None = None,
+) -> int:
+    """From iteration ``start`` until all runs have ended, or ``pause(w, η, ∇ℓ(w))`` says so; returns the iteration.
+
+    It is asked at iterations 0, 1, 2, 4, 8, …
+    """
     xp = array_namespace(runs.w)
     teacher = objective.teacher[:, None]
     norm = float(_norm(teacher, xp)[0])
-    still = limits.stationary * float(_norm(objective.gradient(xp.zeros_like(teacher)), xp)[0])
-    for t in range(limits.steps + 1):
+    for t in range(start, limits.steps + 1):
         distance = _norm(runs.w - teacher, xp) / norm
         recorder.state(t, runs.index, objective, runs.w, distance)
         # NaN compares false: ~(d ≤ region) catches it as well, before a gradient is asked for there.
@@ -229,16 +298,19 @@ def _loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder
         if bool(xp.any(over)):
             (distance,) = runs.end(t, over, Outcome.STEP_LIMIT, limits, distance)
             if runs.index.size == 0:
-                return
+                return t
         gradient = objective.gradient(runs.w)
         stalled = _norm(gradient, xp) <= still
         if bool(xp.any(stalled)):
             distance, gradient = runs.end(t, stalled, Outcome.STALLED, limits, distance, gradient)
             if runs.index.size == 0:
-                return
+                return t
         eta = rule(Progress(t, distance, runs.index))
+        if pause is not None and t & (t - 1) == 0 and pause(runs.w, eta, gradient):
+            return t
         recorder.step(t, runs.index, eta)
         runs.w = runs.w - eta * gradient
+    raise AssertionError("the last iteration ends every run")
 
 
 def _columns(start: Any, teacher: Any) -> Any:
@@ -290,4 +362,6 @@ def _descent(runs: _Runs, recorder: _Recorder, lift: Callable[[Any], Any] | None
         taken=runs.taken,
         final=runs.final,
         w=last,
+        evaluated=runs.evaluated,
+        engine=runs.engine,
     )

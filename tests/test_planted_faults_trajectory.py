@@ -1,0 +1,415 @@
+"""Faults planted in the engine that uses activations again, one at a time; a check must turn red.
+
+The compiled kernels are run as plain Python here, from their own source, of which a fault replaces a piece.
+"""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
+from theory.kernels import limits, pattern
+from theory.objectives import SampleLoss
+
+EPS = np.finfo(float).eps
+SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern)}
+COMPILED = ("import numba", "@numba.njit", "from theory.kernels.limits")
+
+
+def interpreted(old: str = "", new: str = "") -> Any:
+    """The module of the kernels with a piece of its source replaced, and nothing compiled.
+
+    Lines are where they were: coverage, which sees nothing of compiled code, counts them.
+    """
+    assert not old or sum(source.count(old) for source in SOURCES.values()) == 1, old
+    module = types.ModuleType("planted")
+    for file, source in SOURCES.items():
+        planted = source.replace(old, new) if old else source
+        lines = ["" if line.startswith(COMPILED) else line for line in planted.splitlines()]
+        exec(compile("\n".join(lines), file, "exec"), module.__dict__)
+    return module
+
+
+# ------------------------------------------------------------------------------------------------------------- checks
+
+
+def runs(*, step: Any, n=70, k=1, p=3, seed=0, record: Any = 25, start: Any = None, **settings: Any) -> Any:
+    """A descent with reuse, and the plain loop's."""
+    rng = np.random.default_rng(seed)
+    patches, teacher, d = rng.standard_normal((n, k, p)), rng.standard_normal(p), rng.standard_normal(p)
+    loss, start = SampleLoss(patches, teacher), teacher + d / 2 if start is None else start
+    found = descend(loss, start, step=step, record=record, **settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trajectory, "WORTH", np.inf)
+        return found, descend(loss, start, step=step, record=record, **settings)
+
+
+def agree(found: Any, expected: Any) -> None:
+    assert found.outcome == expected.outcome
+    assert found.taken.tolist() == expected.taken.tolist()
+    np.testing.assert_allclose(found.w, expected.w, rtol=0, atol=1e-9)
+    for field in ("distance", "angle", "loss", "step"):
+        # Losses of 1e-10 and more have nine digits: they lose nothing near the teacher.
+        np.testing.assert_allclose(getattr(found, field), getattr(expected, field), rtol=1e-9, atol=1e-19)
+
+
+def one_neuron() -> None:
+    """To the teacher in a few hundred steps, laid out beforehand."""
+    agree(*runs(step=Schedule((0.1, 0.3, 0.2)), steps=300, tolerance=1e-5, seed=4))
+
+
+def patches() -> None:
+    """Three patches that share the filter."""
+    agree(*runs(step=Constant(0.2), k=3, steps=200, tolerance=1e-5))
+
+
+def opposite() -> None:
+    """A start opposite the teacher: to 0, of which nothing is lost by rounding, as all that are active have label 0."""
+    z = np.random.default_rng(3).standard_normal((20, 1)) * [[1.0, 0.0]]
+    loss = SampleLoss(np.concatenate([z, -z, z[:, ::-1], -z[:, ::-1]]), np.array([1.0, 0.5]))
+    found = descend(loss, -0.5 * loss.teacher, step=Constant(0.2), steps=2000, stationary=1e-20)
+    assert found.outcome == (Outcome.STALLED,)
+    # Stationary to 1e-20 of a gradient of order one, where no curvature is below a tenth.
+    assert np.linalg.norm(found.w) < 1e-18
+
+
+def line() -> Any:
+    """One dimension, where Cauchy and Schwarz leave nothing: all 200 patches change sides where w does."""
+    loss = SampleLoss(np.repeat([[1.0], [-1.0]], 100, axis=0), np.array([1.0]))
+    known = trajectory.Known(loss)
+    known.survey(np.array([0.5]))
+    return known
+
+
+def margins() -> None:
+    """A filter just across its kink is seen there, and was not looked at before."""
+    known = line()
+    known.to(np.array([0.002]))
+    assert known.looked == 400
+    known.to(np.array([-0.001]))
+    assert (known.pattern.limit > 0).tolist() == [False] * 100 + [True] * 100
+
+
+def paths() -> None:
+    """A step of the kernel across the kink, by 1 % of its length."""
+    loss = SampleLoss(np.repeat([[1.0], [-1.0]], 100, axis=0), np.array([1.0]))
+    # λ = ½: w₁ = 1 + (1 − η/2) · 2 = −0.03, back, against D, to −0.01 · w₁, and then on towards 1.
+    found = descend(loss, np.array([3.0]), step=Schedule((3.03, 2.02, 1.0)), steps=20, record="all")
+    expected = [3.0, -0.03, 0.0003, 1 - 0.9997 / 2]
+    np.testing.assert_allclose(found.distance[:4, 0], [abs(w - 1) for w in expected], rtol=1e-14)
+
+
+def straight() -> None:
+    """A straight move in the direction of D, in small parts: patches that it takes across their kink are seen there."""
+    rng = np.random.default_rng(8)
+    loss, w = SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])), np.array([-0.4, 0.6, 0.5])
+    known = trajectory.Known(loss)
+    known.survey(w)
+    direction = known.pattern.D.copy()
+    np.testing.assert_allclose(direction, -loss.gradient(w) / np.linalg.norm(loss.gradient(w)), rtol=0, atol=1e-12)
+    for _ in range(50):
+        w = w + 0.02 * direction
+        known.to(w)
+        np.testing.assert_array_equal(known.pattern.limit > 0, (loss.patches @ w)[:, 0] >= 0)
+
+
+def frugal() -> None:
+    """Straight on, no other D is chosen: each patch is given a limit twice at first, and a few times later."""
+    rng = np.random.default_rng(9)
+    known = trajectory.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
+    known.survey(np.array([-0.4, 0.6, 0.5]))
+    for _ in range(20):
+        known.to(known.pattern.w + 0.05 * known.pattern.D)
+    assert known.looked < 6 * 400
+
+
+def sides() -> None:
+    """Along a random path, sides and sums are those of a look at every patch."""
+    rng = np.random.default_rng(1)
+    loss, w = SampleLoss(rng.standard_normal((90, 2, 3)), np.array([1.0, -0.5, 0.3])), rng.standard_normal(3)
+    known = trajectory.Known(loss)
+    known.survey(w)
+    for _ in range(60):
+        w = w + 0.1 * rng.standard_normal(3)
+        known.to(w)
+        activation = loss.patches @ w
+        np.testing.assert_array_equal((known.pattern.limit > 0).reshape(90, 2), activation >= 0)
+        # As many roundings as the sum has terms.
+        np.testing.assert_allclose(known.gradient(), loss.gradient(w), rtol=0, atol=32 * 90 * EPS)
+        assert known.value() == pytest.approx(float(loss.value(w)), rel=1e-11)
+    # Most are left alone even where a filter goes nowhere in particular.
+    assert known.looked < 0.75 * 60 * 180
+
+
+def window() -> None:
+    """More patches than the heap takes whole, in the plane, where half of the length of a step goes across a kink."""
+    rng = np.random.default_rng(2)
+    loss = SampleLoss(rng.standard_normal((pattern.WHOLE + 100, 2)), np.array([1.0, 0.2]))
+    known, w = trajectory.Known(loss), np.array([1.0, 0.0])
+    known.survey(w)
+    for _ in range(12):
+        w = w + np.array([0.0, 0.01])
+        known.to(w)
+        np.testing.assert_array_equal(known.pattern.limit > 0, (loss.patches @ w)[:, 0] >= 0)
+    assert known.looked < 3 * loss.patches.shape[0]
+
+
+def leap() -> None:
+    """A leap is its steps, which stay within what it is said to reach."""
+    rng = np.random.default_rng(4)
+    values, delta, r = np.array([0.0, 0.3, 1.0]), rng.standard_normal(3), 0.1 * rng.standard_normal(3)
+    q, w = trajectory.Quadratic(0.4, values, np.eye(3), delta, r), delta
+    for m in range(1, 60):
+        w = w - 0.4 * (values * w + r)
+        np.testing.assert_allclose(q.at(m), w, rtol=1e-12)
+        assert q.far(m) == pytest.approx(np.linalg.norm(w - delta), rel=1e-12)
+
+
+def bounds() -> None:
+    """Each of the bounds ends a leap by itself, at the last iterate that keeps it."""
+    q = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
+    away = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.array([-2.0, -4.0]))
+    path = [q.at(m) for m in range(200)]
+    free = trajectory.Bounds(np.inf, 0.0, np.inf, 0.0)
+    cases = {
+        "room": (q, 0.5, [np.linalg.norm(d - path[0]) < 0.5 for d in path]),
+        "near": (q, 0.5, [np.linalg.norm(d) > 0.5 for d in path]),
+        "still": (q, 0.3, [np.linalg.norm(q.values * d) > 0.3 for d in path]),
+        "region": (away, 2.0, [np.linalg.norm(away.at(m)) < 2.0 for m in range(200)]),
+    }
+    for name, (which, bound, kept) in cases.items():
+        assert which.longest(10**9, free._replace(**{name: bound})) == kept.index(False) - 1
+
+
+def leaps() -> None:
+    """With leaps at every chance: the same records, and few steps one by one."""
+    agree(*runs(step=Constant(0.01), steps=5000, n=60, tolerance=1e-5, record=100, seed=4))
+
+
+def afresh() -> None:
+    """Sums are taken afresh after as many terms as there are samples, and sₙ after k flips."""
+    surveys, survey = [], trajectory.Known.survey
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trajectory.Known, "survey", lambda known, w: surveys.append(survey(known, w)))
+        rng = np.random.default_rng(6)
+        known, w = trajectory.Known(SampleLoss(rng.standard_normal((20, 2, 2)), np.array([1.0, 0.5]))), np.ones(2)
+        known.survey(w)
+        for turn in range(6):
+            known.to(w if turn % 2 else -w)
+        assert len(surveys) == 7
+        known.stale = 10**9
+        flips = []
+        for turn in range(6):
+            known.to(w if turn % 2 else -w)
+            flips.append(int(known.pattern.flips.max()))
+    assert max(flips) == 2
+
+
+def rules() -> None:
+    """Rules that know their steps beforehand."""
+    agree(*runs(step=Scaled(Schedule((0.1, 0.3)), 0.5), steps=60))
+    agree(*runs(step=Scaled(Constant(0.1), 2.0), steps=60))
+
+
+def resting() -> None:
+    """Steps below a rounding end the work, and every later iteration is recorded all the same."""
+    loss = SampleLoss(np.array([[1.0], [0.5], [0.3]] * 20), np.array([0.7]))
+    settings = {"steps": 10**8, "tolerance": 0.0, "stationary": 0.0, "record": [0, 10**7, 10**8]}
+    found = descend(loss, np.array([1.0]), step=Constant(0.01), **settings)
+    assert found.taken.tolist() == [10**8]
+    assert not np.isnan(found.distance).any()
+    assert np.isnan(found.step[:, 0]).tolist() == [False, False, True]
+
+
+def chosen() -> None:
+    """Reuse where it pays, and nowhere else."""
+    loss = SampleLoss(np.zeros((100, 1, 4)) + 1.0, np.ones(4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trajectory, "WORTH", 400 * 30)
+        assert trajectory.worthwhile(loss, 2, 15)
+        assert not trajectory.worthwhile(loss, 2, 14)
+        assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
+
+
+NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
+CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
+
+
+# ------------------------------------------------------------------------------------------------------------- faults
+
+
+class Plant(NamedTuple):
+    """A piece of the kernels' source and what takes its place, and the checks that must turn red."""
+
+    old: str
+    new: str
+    red: list[str]
+
+
+KERNELS = {
+    "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["margins", "paths"]),
+    "the clock forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
+    "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["margins", "paths"]),
+    "what is aside of D forgotten": Plant(
+        "aside = np.sqrt(square) / known.number[C]", "aside = 0.0", ["margins", "paths"]
+    ),
+    "a patch thought to go the other way": Plant("-b if side else b)", "b if side else -b)", ["straight"]),
+    "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + lean", "rate = lean", ["straight"]),
+    "limits for another D": Plant("known.number[WINDOW] = 0.0\n", "known.D[:] = 1.0\n", ["straight"]),
+    "a way taken for straight": Plant("<= (along / 2) ** 2:", "<= np.inf:", ["sides"]),
+    "always another D": Plant("if astray and", "if True or", ["frugal"]),
+    "η × 1.02": Plant("known.w[j] - eta * g[j]", "known.w[j] - 1.02 * eta * g[j]", ["one_neuron", "patches"]),
+    "a schedule one step ahead": Plant("etas[min(t, etas", "etas[min(t + 1, etas", ["one_neuron"]),
+    "a tie that is not active": Plant("side, old = a >= 0,", "side, old = a > 1e-3,", ["sides"]),
+    "1/k dropped in a flip": Plant("sign * row[j] / k", "sign * row[j]", ["patches", "sides"]),
+    "a patch left out of a sum taken afresh": Plant(
+        "known.flips[m] = 0\n    for i in range(k):", "known.flips[m] = 0\n    for i in range(k - 1):", ["sides"]
+    ),
+    "eₙ not updated": Plant("known.e[m] += sign * b / k", "known.e[m] += 0.0", ["patches", "sides"]),
+    "a flip that keeps its sign": Plant("weight if side else -weight, row", "weight, row", ["one_neuron"]),
+    "old sₙ left in H": Plant("add(known, -weight, s, known.e[m], y)", "pass", ["patches", "sides"]),
+    "the teacher's own sides counted": Plant("row, min(b, 0.0), y)", "row, b, y)", ["one_neuron"]),
+    "labels × 1.02": Plant("part * y", "1.02 * part * y", ["sides"]),
+    "q without its missed half": Plant("* max(b, 0.0) ** 2", "* 0.0", ["one_neuron"]),
+    "r forgotten too early": Plant("if known.count[OFF] == 0:", "if known.count[OFF] <= 5:", ["one_neuron"]),
+    "sides counted wrong": Plant("-1 if side == (b >= 0) else 1", "1 if side == (b >= 0) else -1", ["one_neuron"]),
+    "c with its sign turned": Plant("if near else -known.c[j]", "if near else known.c[j]", ["sides"]),
+    "far from 0 taken for near": Plant("near = here <= there", "near = True", ["opposite"]),
+    "loss with r once": Plant("g[i] = 2 * known.r[i]", "g[i] = known.r[i]", ["one_neuron", "sides"]),
+    "loss without ½": Plant("return max(total / 2, 0.0)", "return max(total, 0.0)", ["one_neuron", "sides"]),
+    "a heap upside down": Plant("if abs(limit[heap[child]]) >= key:", "if abs(limit[heap[child]]) <= key:", ["sides"]),
+    "a look that is not put back": Plant("if new > known.number[WINDOW]:", "if True:", ["sides", "window"]),
+    "a window half empty": Plant(
+        "if abs(limit[i]) <= window and", "if i % 2 and abs(limit[i]) <= window and", ["window"]
+    ),
+    "a window never opened again": Plant(
+        "if path >= known.number[WINDOW]:", "if known.number[WINDOW] == 0:", ["window"]
+    ),
+    "no flips counted": Plant("known.flips[m] += 1", "pass", ["afresh"]),
+    "terms not counted": Plant("known.count[UPDATES] += 1", "pass", ["afresh"]),
+    "stalled too early": Plant("np.sqrt(np.sum(g * g)) <= still", "np.sum(g * g) <= still", ["opposite"]),
+    "rest not recorded": Plant("while known.count[MARK] < marks.size:", "while False:", ["resting"]),
+    "a step recorded after the last": Plant("if marks[known.count[MARK]] < steps:", "if True:", ["resting"]),
+    "converged at a wrong distance": Plant(
+        "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaps"]
+    ),
+}
+
+
+def scaled(function, factor):
+    """The function, its result multiplied."""
+    return lambda *args, **kwargs: factor * function(*args, **kwargs)
+
+
+def one_power_less(q, m):
+    """Quadratic.powers of m − 1."""
+    return POWERS(q, m - 1)
+
+
+def r_forgotten(q, m):
+    """Quadratic.at around w*."""
+    return q.powers(m)[0] * q.delta
+
+
+def without(name, value):
+    """Quadratic.longest that forgets a bound."""
+    return lambda q, most, bounds: LONGEST(q, most, bounds._replace(**{name: value}))
+
+
+def unscaled(rule, run):
+    """_laid of the rule within."""
+    return LAID(rule.rule if isinstance(rule, Scaled) else rule, run)
+
+
+def standing(known, *arguments):
+    """Known.leap that leaves the filter where it is."""
+    w = known.pattern.w.copy()
+    taken = LEAP(known, *arguments)
+    known.pattern.w[:] = w
+    return taken
+
+
+def unrecorded(known, quadratic, eta, t, m, marks, seen):
+    """Known._record one iteration late."""
+    return RECORD(known, quadratic, eta, t - 1, m, marks, seen)
+
+
+def never_afresh(known, objective):
+    """Known whose sums are never taken afresh."""
+    INIT(known, objective)
+    known.stale = 10**9
+
+
+def any_size(objective, runs, steps):
+    """worthwhile that does not ask how many steps there are."""
+    return True
+
+
+Quadratic, Known = trajectory.Quadratic, trajectory.Known
+POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
+    Quadratic.powers, Quadratic.longest, trajectory._laid, Known.leap, Known._record, Known.__init__,
+)  # fmt: skip
+
+PLANTS: dict[str, tuple[Any, str, Any, list[str]]] = {
+    "a power less": (Quadratic, "powers", one_power_less, ["leap", "leaps"]),
+    "a leap around w*": (Quadratic, "at", r_forgotten, ["leap"]),
+    "a leap said to reach half as far": (Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
+    "no limit ends a leap": (Quadratic, "longest", without("room", np.inf), ["bounds"]),
+    "no convergence ends a leap": (Quadratic, "longest", without("near", 0.0), ["bounds", "leaps"]),
+    "no region ends a leap": (Quadratic, "longest", without("region", np.inf), ["bounds"]),
+    "no rest ends a leap": (Quadratic, "longest", without("still", 0.0), ["bounds"]),
+    "a leap that goes nowhere": (Known, "leap", standing, ["leaps"]),
+    "a leap recorded late": (Known, "_record", unrecorded, ["leaps"]),
+    "a factor forgotten": (trajectory, "_laid", unscaled, ["rules"]),
+    "sums never taken afresh": (Known, "__init__", never_afresh, ["afresh"]),
+    "reuse everywhere": (trajectory, "worthwhile", any_size, ["chosen"]),
+}
+
+
+@pytest.fixture(autouse=True)
+def interpret(monkeypatch):
+    """Reuse from the first step, in plain Python."""
+    monkeypatch.setattr(trajectory, "WORTH", 0)
+    monkeypatch.setattr(trajectory, "CALM", np.inf)
+    monkeypatch.setattr(trajectory, "FREE", 200)
+    monkeypatch.setattr(trajectory, "RESTLESS", 1e6)
+    module = interpreted()
+    monkeypatch.setattr(trajectory, "_compiled", lambda: module)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_green_without_a_plant(check):
+    CHECKS[check]()
+
+
+@pytest.mark.parametrize("fault", KERNELS)
+def test_red_with_the_plant_in_the_kernels(fault, monkeypatch):
+    plant = KERNELS[fault]
+    assert plant.red
+    module = interpreted(plant.old, plant.new)
+    monkeypatch.setattr(trajectory, "_compiled", lambda: module)
+    for name in plant.red:
+        with pytest.raises(AssertionError):
+            CHECKS[name]()
+
+
+@pytest.mark.parametrize("fault", PLANTS)
+def test_red_with_the_plant(fault, monkeypatch):
+    place, name, wrong, red = PLANTS[fault]
+    assert red
+    monkeypatch.setattr(place, name, wrong)
+    for check in red:
+        with pytest.raises(AssertionError):
+            CHECKS[check]()
+
+
+def test_every_check_catches_something():
+    caught = {name for plant in KERNELS.values() for name in plant.red} | {
+        n for *_, red in PLANTS.values() for n in red
+    }
+    assert caught == set(CHECKS)
