@@ -28,6 +28,8 @@ def ended(distances, outcomes, taken, final):
         taken=np.array(taken),
         final=np.array(final, dtype=float),
         w=np.zeros((2, distance.shape[1])),
+        evaluated=0,
+        engine="loop",
     )
 
 
