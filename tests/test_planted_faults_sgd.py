@@ -59,7 +59,7 @@ def carried() -> None:
     distance = np.array([[0.5, 0.5], [1.2, 0.4], [np.nan, 0.3], [np.nan, 0.2]])
     run = Descent(
         np.arange(4), distance, distance, distance, distance, (Outcome.LEFT_REGION, Outcome.STEP_LIMIT),
-        np.array([1, 3]), np.array([1.2, 0.2]), np.zeros((2, 2)),
+        np.array([1, 3]), np.array([1.2, 0.2]), np.zeros((2, 2)), 0, "loop",
     )  # fmt: skip
     found = Recursion(0.5, 0.1).carried(run)
     np.testing.assert_allclose(found[:, 0], [0.25, 1.44, 0.82, 0.51], rtol=1e-13)
