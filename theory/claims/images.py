@@ -18,6 +18,9 @@ DISTANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95)
 POINTS = 60
 """Iterations recorded, spaced logarithmically, and those at which levels are compared."""
 
+MOST = 200
+"""Starts at each distance, at most: the pairs of which an order is made grow with their square."""
+
 CURVE, ROWS = (12, 40), 8000
 """Points kept of a run, at least and at most, and of all runs together if that allows it."""
 
@@ -47,10 +50,11 @@ def teacher(cell: Cell, law: Any, setting: Setting) -> Any:
 def starts(cell: Cell, law: Any) -> Any:
     """The distances of the starts: as many of each as make the cell's number of visits, patches times starts.
 
-    Small images, which cost little, get more starts: how many there are decides how wide the limits of an order are.
+    Small images, which cost little, get more starts, up to ``MOST`` of each: how many there are decides how wide the
+    limits of an order are.
     """
     each = int(cell.parameters["visits"]) // (law.n * law.k * len(DISTANCES))
-    return np.repeat(DISTANCES, max(2, each))
+    return np.repeat(DISTANCES, min(max(2, each), MOST))
 
 
 def learn(cell: Cell, loss: Any, distances: Any, setting: Setting) -> Learned:
