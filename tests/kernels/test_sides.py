@@ -116,3 +116,16 @@ def test_limits_are_rounded_down():
     assert np.all(given < exact)
     assert np.all(given > exact * (1 - 1e-6))
     np.testing.assert_array_equal(least[:, 0], np.abs(limit).min(axis=1))
+
+
+def test_a_read_only_installation_compiles_anew(monkeypatch):
+    """Where numba finds no folder to keep compiled code in, it refuses to be asked for it."""
+    from numba.core import caching
+
+    named = caching.CacheImpl if hasattr(caching, "CacheImpl") else caching._CacheImpl
+    monkeypatch.setattr(named, "_locator_classes", [])
+    assert sides.compiled()(abs_of)(-2.0) == 2.0
+
+
+def abs_of(x):
+    return abs(x)

@@ -6,6 +6,9 @@ the arguments are, :class:`theory.objectives.image_loss.Sides` says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -22,7 +25,19 @@ DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
 """Relative roundings of float32 (2^−24), and of what is computed in float64 before, several times over."""
 
 
-@numba.njit(nogil=True, cache=True)
+def compiled(**options: Any) -> Callable[[Any], Any]:
+    """Compile when called first, and keep what was compiled; each process anew where there is nowhere to write."""
+
+    def compile_(function: Any) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True, **options)(function)
+        except RuntimeError:  # neither beside this file, nor in the user's cache: both are read-only
+            return numba.njit(nogil=True, **options)(function)
+
+    return compile_
+
+
+@compiled()
 def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     """w·z. Four partial sums, which the processor adds at the same time; the error bound p ε Σ|wⱼzⱼ| stays."""
     p = entry.size
@@ -37,7 +52,7 @@ def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     return (a + b) + (c + d)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def survey(images, first, entry):  # type: ignore[no-untyped-def]
     """‖Zₙᵢ‖ in float32, rounded up, and the mean over i of |Zₙᵢ|, shape (n, p)."""
     n, k, p = images.shape[0], first.size, entry.size
@@ -58,7 +73,7 @@ def survey(images, first, entry):  # type: ignore[no-untyped-def]
     return norm, mass
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@compiled(fastmath={"nnan", "nsz"})
 def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     """The smallest |entry| of a stretch. No limit is NaN: knowing that, the compiler compares many at a time."""
     lowest = np.float32(np.inf)
@@ -67,7 +82,7 @@ def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     return lowest
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]  # noqa: C901
     """Look at the patches whose limit the path has passed, and at no others; returns how many that were.
 
