@@ -18,7 +18,7 @@ from theory.objectives import SampleLoss
 
 EPS = np.finfo(float).eps
 SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern)}
-COMPILED = ("import numba", "@numba.njit", "from theory.kernels.limits")
+COMPILED = ("from theory.kernels.compiled", "@compiled", "from theory.kernels.limits")
 
 
 def interpreted(old: str = "", new: str = "") -> Any:

@@ -13,6 +13,7 @@ from theory.closeness import (
     closeness_bound,
     closeness_of,
     cross_bounds,
+    curve,
     gamma_bound,
     margin_of,
     sample_gamma_bound,
@@ -63,6 +64,26 @@ def test_the_bound_on_gamma_is_a_moment_of_the_average(dim, k, spread, rho, half
     others = event * np.sum(average[:, 1:] ** 2, axis=1) / (dim - 1)
     least = min((first, others), key=np.mean)
     assert abs(found - least.mean()) <= 5 * least.std() / math.sqrt(n)
+
+
+@pytest.mark.parametrize(("dim", "k", "rho"), [(2, 1, 0.6), (3, 2, 0.6), (3, 5, 0.3)])
+@pytest.mark.parametrize("half", [False, True])
+def test_the_bound_on_gamma_from_one_patch_at_a_time(dim, k, rho, half):
+    """The uniform sphere or circle by midpoints: Z along w* is sin δ cos a + cos δ sin a v, v ⟂ c uniform."""
+    m = 4000
+    low = 0.0 if half else 0.9 + rho
+    delta, a = low + (np.arange(m) + 0.5) * (math.pi / 2 - low) / m, (np.arange(m) + 0.5) * rho / m
+    # Of the elevation on the side of w*, where half of the mass lies.
+    density = (np.full(m, 1 / math.pi) if dim == 2 else np.cos(delta) / 2) * (math.pi / 2 - low) / m
+    cosine, sine = np.mean(np.cos(a) ** 2), np.mean(np.sin(a) ** 2) / (dim - 1)
+    along, mass = density @ np.sin(delta) ** 2, density.sum()
+    found = []
+    for moment in (along, (mass - along) / (dim - 1)):
+        single = cosine * moment + sine * (mass - moment)
+        found.append(single / k + (1 - 1 / k) * np.mean(np.cos(a)) ** 2 * moment)
+    law = ClosePatches(dim, k, None, rho, UniformSphere(dim))
+    # The midpoint rule: second derivatives of at most 4 times (π/2)²/24m².
+    assert gamma_bound(law, 0.9, half_space=half) == pytest.approx(min(found), rel=0, abs=1e-7)
 
 
 def test_the_bound_on_gamma_in_closed_form():
@@ -126,6 +147,17 @@ def test_mu_of_the_circle():
         (lambda: margin_of(ClosePatches(3, 2, 0.5, 0.1), 0.5), "dim 3; it must be of patches in the plane"),
         (lambda: margin_of(ClosePatches(2, 2, 0.5, 0.1), 0.5, teacher=[1.0]), r"teacher is an array of shape \(1,\)"),
         (lambda: sample_gamma_bound(np.ones((1, 1, 2)), 0.5, math.nan, teacher=[1.0, 0.0]), "closeness is NaN"),
+        (
+            lambda: sample_gamma_bound(np.ones((1, 1, 2)), 0.5, -0.1, teacher=[1.0, 0.0]),
+            "closeness is -0.1; it must be 0",
+        ),
+        (lambda: gamma_bound(UniformSphere(2), 0.5), "law is sphere; it must be a ClosePatches"),
+        (lambda: closeness_bound(UniformSphere(2)), "law is sphere; it must be a ClosePatches"),
+        (lambda: margin_of(UniformSphere(2), 0.5), "law is sphere; it must be a ClosePatches"),
+        (lambda: closeness(UniformSphere(2), 0.5), r"law is sphere; it must be a ClosePatches, or patches of shape"),
+        (lambda: curve(UniformSphere(2)), r"law is sphere; it must be a ClosePatches, or patches of shape"),
+        (lambda: cross_bounds(1.0, 0), "k is 0; it must be at least 1"),
+        (lambda: cross_bounds(math.nan, 2), "mu is NaN"),
     ],
 )
 def test_bad_input(call, message):

@@ -1,4 +1,4 @@
-"""Limits of the constants at a stated confidence: against the exact ones, their coverage, and their parts."""
+"""Limits of the constants at a stated confidence: against the exact ones, and each of their parts by its formula."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_suprema_from_the_least_angle_on():
 
 
 def test_in_more_dimensions_against_a_plain_sample():
-    """γ(φ) and L(φ) of p = 5 from 400,000 other samples at five angles: within their limits and the sample's error."""
+    """γ(φ) and L(φ) of p = 5 from as many other samples at five angles: within their limits and the sample's error."""
     law, n = ClosePatches(5, 3, None, 0.4, AngularMixture(5, 0.8, [0.0, 0.0, 2.0, 0.0, 0.0])), 60_000
     found, _ = estimated(law, 0.9, n=n, rng=np.random.default_rng(2))
     z = law.sample(n, rng=np.random.default_rng(3))
@@ -102,6 +102,61 @@ def test_sums_at_the_angles_are_those_of_the_regions_there():
         # Sums of 200 numbers of at most 1, added and taken away in another order.
         np.testing.assert_allclose(product[j], np.sum(expected, axis=1), rtol=0, atol=1e-12)
         np.testing.assert_allclose(square[j], np.sum(np.square(expected), axis=1), rtol=0, atol=1e-12)
+
+
+def test_the_matrices_are_those_of_all_dimensions():
+    """Slow twin in p = 4: with its images under the symmetries of a square about w and w* a sample has the symmetry."""
+    z, theta = ClosePatches(4, 3, 0.7, 0.9).sample(300, rng=np.random.default_rng(8)), 0.7
+    turns = [np.eye(4), np.diag([1.0, 1, -1, 1]), np.diag([1.0, 1, 1, -1]), np.diag([1.0, 1, -1, -1])]
+    z = np.concatenate([z[..., order] @ turn for turn in turns for order in ([0, 1, 2, 3], [0, 1, 3, 2])])
+    sums = confident._Sums(np.array([0.0, theta]))
+    sums.add(z)
+    mean = np.cumsum(sums.product, axis=0) / len(z)
+    low, high = confident._four(mean, np.zeros_like(mean), 4)
+    active, taught = math.cos(theta) * z[:, :, 0] + math.sin(theta) * z[:, :, 1] >= 0, z[:, :, 0] >= 0
+    u = [(z * r[..., None]).mean(axis=1) for r in (active & taught, active & ~taught, ~active & taught)]
+    a = [[x.T @ y / len(z) for y in u] for x in u]
+    values = np.linalg.eigvalsh(a[0][0])
+    cross = sum(np.linalg.norm(a[i][j], 2) for i, j in ((0, 1), (0, 2), (1, 2)))
+    expected = [-values[0], values[-1], cross, np.linalg.eigvalsh(a[1][1])[-1]]
+    np.testing.assert_allclose(low[1], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(high[1], expected, rtol=0, atol=1e-12)
+
+
+def test_the_radius_of_a_matrix_is_that_of_its_entries():
+    """√Σ r² of the 2 × 2 block of a pair of regions, or what the p − 2 others share, whichever reaches farther."""
+    radius = np.full((1, confident.ENTRIES), 0.01)
+    low, high = confident._four(np.zeros_like(radius), radius, 5)
+    np.testing.assert_allclose(high[0], [0.02, 0.02, 0.06, 0.02], rtol=1e-12)
+    # Of zero matrices the rest is known better: 0.01/3 either way.
+    np.testing.assert_allclose(low[0], [-0.01 / 3, -0.01 / 3, -0.01, -0.01 / 3], rtol=1e-12)
+
+
+def test_between_two_angles_every_constant_may_change_by_the_share_that_goes_over():
+    sums = confident._Sums(np.array([0.0, 0.6]))
+    sums.n, sums.changes = 10**12, np.array([0.0, 0.25e12])  # so many that the limits of a mean are next to nothing
+    found = confident._brackets(sums, 2, 0.2, 0.9999)
+    # From 0.2 on: the share itself, three times for the cross norms.
+    assert found.L.upper == pytest.approx(0.25, rel=1e-4)
+    assert found.cross.upper == pytest.approx(3 * 0.25 / 0.2, rel=1e-4)
+    assert found.beta.upper == pytest.approx(0.25 / 0.2, rel=1e-4)
+
+
+def test_what_goes_over_is_counted():
+    """The share of the three patches that w meets or leaves between two angles, and of the first within the band."""
+    angles = np.linspace(0, 1.2, 7)
+    z = ClosePatches(4, 3, 0.7, 0.9).sample(200, rng=np.random.default_rng(6))
+    sums = confident._Sums(angles)
+    sums.add(z)
+    seen = [math.cos(theta) * z[:, :, 0] + math.sin(theta) * z[:, :, 1] >= 0 for theta in angles]
+    changed = [np.sum(a != b) / 3 for a, b in zip(seen[1:], seen[:-1], strict=True)]
+    np.testing.assert_allclose(sums.changes, [0.0, *changed], rtol=1e-12)
+    np.testing.assert_array_equal(np.cumsum(sums.bands), [np.sum(abs(z[:, 0, 0]) <= math.sin(t)) for t in angles])
+
+
+def test_the_limits_share_what_the_confidence_leaves():
+    """Of 27 means, a change and a band at each of 1,025 angles each has its part of δ, on both sides: ln(2·2/δ)."""
+    assert confident._log_term(0.999) == pytest.approx(math.log(4 * 29 * 1025 / 0.001), rel=1e-12)
 
 
 def test_the_limits_of_a_mean():

@@ -9,7 +9,7 @@ import pytest
 
 from theory.closeness import closeness
 from theory.closeness.sample import Sample, plane_brackets
-from theory.closeness.searched import searched_brackets
+from theory.closeness.searched import _Search, _State, searched_brackets
 from theory.distributions import ClosePatches
 from theory.smoothness import smoothness
 
@@ -89,3 +89,15 @@ def test_a_patch_on_the_hyperplane_leaves_the_quotients_open():
     # It goes over for half of the directions: ‖E[u_{++}u_{−+}ᵀ]‖ = ¼. Where that is in doubt, R²/3 with R = 1.
     found = closeness(z, 0.5, teacher=[1.0, 0.0, 0.0], least_angle=0.2).cross
     assert 0.99 * 0.25 / 0.2 <= found.lower <= 0.25 / 0.2 <= found.upper <= (1 / 3 + 1e-9) / 0.2
+
+
+def test_in_doubt_of_all_patches_the_cross_norms_reach_their_bound():
+    """A third of the patches in each region, all along one line: the three norms are 1/9 each, and 1/3 at most."""
+    z = np.array([[[1e-3, 1.0, 0.0], [-1e-3, 1.0, 0.0], [1e-3, -1.0, 0.0]]])
+    w_star, everything = np.eye(3)[0], np.ones((1, 3), dtype=bool)
+    attained = states(z, w_star, 0.5, np.eye(3)[1], np.ones(1))[2] * 0.5
+    # Patches are 1e-6 longer than 1.
+    assert attained == pytest.approx(1 / 3, rel=1e-5)
+    bound = _Search(Sample.of(z, w_star)).cross(_State(~everything, everything), 1.0)
+    assert attained <= bound * (1 + 1e-12)
+    assert bound == pytest.approx(1 / 3, rel=1e-5)

@@ -7,6 +7,7 @@ import pytest
 
 from theory.distributions import ImagePatches
 from theory.kernels import plain, sides
+from theory.kernels.compiled import compiled
 from theory.objectives.image_loss import Cut
 from theory.problems import digits
 
@@ -116,3 +117,16 @@ def test_limits_are_rounded_down():
     assert np.all(given < exact)
     assert np.all(given > exact * (1 - 1e-6))
     np.testing.assert_array_equal(least[:, 0], np.abs(limit).min(axis=1))
+
+
+def test_a_read_only_installation_compiles_anew(monkeypatch):
+    """Where numba finds no folder to keep compiled code in, it refuses to be asked for it."""
+    from numba.core import caching
+
+    named = caching.CacheImpl if hasattr(caching, "CacheImpl") else caching._CacheImpl
+    monkeypatch.setattr(named, "_locator_classes", [])
+    assert compiled()(abs_of)(-2.0) == 2.0
+
+
+def abs_of(x):
+    return abs(x)

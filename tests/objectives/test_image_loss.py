@@ -90,6 +90,25 @@ def test_agrees_with_the_twin_at_special_places(law):
     assert np.all(fast.gradient(fast.teacher) == 0)
 
 
+def test_a_step_whose_length_underflows_is_taken():
+    fast, plain = both(LAWS["digits"])
+    w = np.random.default_rng(17).standard_normal(25)
+    for scale in (0.0, 1e-200, -1e-200, -1e-160, 1e-165, 1e-308):
+        close(fast, plain, scale * w)
+
+
+def test_columns_whose_distance_overflows_agree_with_the_twin():
+    """As of runs that diverge, and of one among others."""
+    fast, plain = both(LAWS["digits"])
+    u = np.random.default_rng(18).standard_normal((25, 3))
+    with np.errstate(over="ignore"):
+        for scales in ((1e160, -1e170, 1.0), (1.0, 1e160, 1e-3), (-1e160, 1e160, -1e160), (1.0, 1.0, 1.0)):
+            w = u * scales
+            gradient = plain.gradient(w)
+            # Of each run by itself: a few thousand roundings of its largest entry.
+            assert np.all(np.abs(fast.gradient(w) - gradient) <= 1e-11 * np.abs(gradient).max(axis=0))
+
+
 @given(seed=st.integers(0, 2**32 - 1), stride=st.floats(1e-9, 2.0), columns=st.integers(1, 5))
 def test_any_batches_in_any_order_agree_with_the_twin(seed, stride, columns):
     """Columns that come, go and change places: what is remembered changes nothing."""
@@ -189,6 +208,14 @@ def test_no_more_is_remembered_than_the_budget_allows(monkeypatch):
         close(fast, plain, w)
         w = w * 0.999
     assert len(fast._kept) == 2
+
+
+def test_distances_between_many_runs_count_as_well(monkeypatch):
+    """The sides of a few small images are soon kept of so many runs that their distances are what takes memory."""
+    fast, _ = both(ImagePatches(digits()[:2], 8))
+    monkeypatch.setattr(image_loss, "BUDGET", 1 << 20)
+    fast.gradient(np.random.default_rng(19).standard_normal((64, 1000)))
+    assert 0 < 8 * len(fast._kept) * 1000 < 1 << 20
 
 
 def test_descent_agrees_with_the_twin():

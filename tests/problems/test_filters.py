@@ -81,6 +81,22 @@ def test_the_filter_is_as_large_as_the_image_has_room_for(side, size, monkeypatc
     assert found.n == 2
 
 
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.zeros((4, 8, 8)), "'anything', of which the first 2 are zero throughout; it must be with some ink"),
+        (np.ones((4, 2, 8)), "'anything', of 2x8; it must be 3x3 or larger"),
+        (np.ones((4, 8)), "'anything', signals of shape"),
+    ],
+)
+def test_images_that_teach_nothing_are_refused(images, words, monkeypatch):
+    from theory.problems import filters
+
+    monkeypatch.setattr(filters, "load", lambda source: images)
+    with pytest.raises(BadInput, match=words):
+        image_patches("anything", 2)
+
+
 def test_starts_are_at_their_distances():
     w, distances = RNG(1).standard_normal(7), [0.1, 0.5, 0.5, 2.0]
     found = np.linalg.norm(around(w, distances, rng=RNG(2)) - w[:, None], axis=0) / np.linalg.norm(w)

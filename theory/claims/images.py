@@ -50,7 +50,8 @@ def teacher(cell: Cell, law: Any, setting: Setting) -> Any:
 def starts(cell: Cell, law: Any) -> Any:
     """The distances of the starts: as many of each as make the cell's number of visits, patches times starts.
 
-    Small images, which cost little, get more starts: how many there are decides how wide the limits of an order are.
+    Small images, which cost little, get more starts, up to ``MOST`` of each: how many there are decides how wide the
+    limits of an order are.
     """
     each = int(cell.parameters["visits"]) // (law.n * law.k * len(DISTANCES))
     return np.repeat(DISTANCES, min(max(FEWEST, each), MOST))

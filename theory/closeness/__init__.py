@@ -99,7 +99,7 @@ def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) ->
         if options:
             raise checks.refuse("options", sorted(options), "left out: the constants of a law are exact")
         return exact_constants(law, phi, teacher=teacher)
-    known = Sample.of(law, teacher, options.pop("weights", None))
+    known = Sample.of(_patches(law), teacher, options.pop("weights", None))
     least = checks.finite("least_angle", options.pop("least_angle", 0.0))
     budget = checks.integer("budget", options.pop("budget", BUDGET), least=1)
     if options:
@@ -130,4 +130,11 @@ def curve(law: Any, *, teacher: Any = None, weights: Any = None) -> Curve:
     """
     if isinstance(law, ClosePatches):
         return law_curve(law, teacher)
-    return sample_curve(Sample.of(law, teacher, weights))
+    return sample_curve(Sample.of(_patches(law), teacher, weights))
+
+
+def _patches(given: Any) -> Any:
+    if hasattr(given, "sample"):
+        required = "a ClosePatches, or patches of shape (n, k, p); of any other law take a sample"
+        raise checks.refuse("law", getattr(given, "label", type(given).__name__), required)
+    return given

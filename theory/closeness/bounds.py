@@ -62,7 +62,7 @@ def closeness_bound(law: ClosePatches) -> float:
     >>> round(closeness_bound(ClosePatches(dim=5, k=2, spread=1.0, closeness=0.4)), 6)
     0.4
     """
-    rho, k = law.closeness, law.k
+    rho, k = _close(law).closeness, law.k
     if rho <= math.pi / 4:
         return 2 * rho - math.atan2(math.sin(2 * rho), k - 1 + math.cos(2 * rho)) if k > 1 else 0.0
     return 2 * rho if rho < math.pi / 2 else math.pi
@@ -87,7 +87,7 @@ def gamma_bound(law: ClosePatches, angle: float, *, half_space: bool = False) ->
     >>> round(gamma_bound(law, math.pi / 4), 6), gamma_bound(law, math.pi / 2 - 1e-9) < 1e-18
     (0.045423, True)
     """
-    if not isinstance(law.law, AxisSymmetric):
+    if not isinstance(_close(law).law, AxisSymmetric):
         raise checks.refuse("law", law.label, "close patches around centres with an axis of symmetry")
     centre, p, rho = law.law, law.dim, law.closeness
     lowest = 0.0 if half_space else checks.angle("angle", angle) + rho
@@ -131,7 +131,10 @@ def sample_gamma_bound(
     sample = Sample.of(patches, teacher)
     average = np.mean(sample.patches, axis=1)
     elevation = np.arctan2(average[:, 0], np.linalg.norm(average[:, 1:], axis=1))
-    event = elevation >= (0.0 if half_space else checks.angle("angle", angle) + checks.finite("closeness", closeness))
+    rho = checks.finite("closeness", closeness)
+    if rho < 0:
+        raise checks.refuse("closeness", rho, "0 or more, an angle that no patch exceeds")
+    event = elevation >= (0.0 if half_space else checks.angle("angle", angle) + rho)
     moment = average.T @ ((sample.weights * event)[:, None] * average)
     return max(0.0, float(np.linalg.eigvalsh(moment)[0]) - sample.rounding)
 
@@ -165,5 +168,18 @@ def margin_of(law: ClosePatches, angle: float, *, teacher: Any = None) -> float:
 
 
 def cross_bounds(mu: float, k: int) -> tuple[float, float]:
-    """Part (ii): the paper's 3μ, and the (1 − 1/k) μ of its own proof, above."""
+    """Part (ii): the paper's 3μ, and the (1 − 1/k) μ of its own proof, above.
+
+    Raises
+    ------
+    BadInput
+        If μ is not a number, or k is below 1.
+    """
+    mu, k = checks.number("mu", mu), checks.integer("k", k, least=1)
     return 3 * mu, (1 - 1 / k) * mu
+
+
+def _close(law: Any) -> ClosePatches:
+    if not isinstance(law, ClosePatches):
+        raise checks.refuse("law", getattr(law, "label", type(law).__name__), "a ClosePatches")
+    return law

@@ -30,8 +30,9 @@ FACTORS: dict[str, tuple[float, float, float]] = {
 """What multiplies L_cross in γ' = γ − c L_cross, and L_cross and β in Λ = L + c' L_cross + c'' β.
 
 The paper's 6, 10 and 4 bound what its proof needs over ‖w − w*‖ < ‖w*‖: with d = ‖w − w*‖/‖w*‖ and r = ‖w‖/‖w*‖, the
-suprema of θ max(d + r, 1)/d, twice, and of θ r/d. For a given θ both grow with r up to 1/cos θ and down to d ≤ 1, so
-they are attained at d = 1, r = 2 cos θ.
+suprema of θ max(d + r, 1)/d, twice, and of θ r/d. For a given θ both grow with r up to 1/cos θ, and d ≤ 1 allows
+r ≤ 2 cos θ, which from θ = π/4 on is less: there they are largest at d = 1, r = 2 cos θ. Below π/4 they are largest at
+r = 1/cos θ, d = tan θ, where θ(1 + 1/sin θ) < 1.897 and θ/sin θ < 1.111 are less than the two maxima.
 """
 
 GRID = 1024

@@ -7,9 +7,9 @@ over it, its activations, stays in the processor's cache.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from theory.kernels.compiled import compiled
 from theory.kernels.vector import (
     add,
     fma,
@@ -30,7 +30,7 @@ AHEAD = 4096
 """Bytes beyond the rows at hand that are asked for meanwhile: the processor foresees no six rows at once."""
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def places(count, stride, first):
     """Where each patch of a block begins, from where the block does."""
     base = np.empty(count * first.size, dtype=np.int64)
@@ -40,7 +40,7 @@ def places(count, stride, first):
     return base
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def product(z, origin, base, rows, entry, w, width, lanes, out):
     """``out[m, c] = Σⱼ z[base[m] + entry[j]] w[j, c]``: six rows times two vectors of columns at a time."""
     p, v = entry.size, len(lanes)
@@ -89,7 +89,7 @@ def product(z, origin, base, rows, entry, w, width, lanes, out):
         c += v
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _narrow_product(z, origin, base, rows, entry, w, width, c, lanes, out):
     """The same for one vector of columns: eight rows at a time, or, where there are fewer, each singly."""
     p = entry.size
@@ -129,7 +129,7 @@ def _narrow_product(z, origin, base, rows, entry, w, width, c, lanes, out):
         store(out, m * width + c, a0)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def residuals(out, start, count, k, width, labels, weights, lanes, loss):
     """Activations become what goes back, (pₙ/k) (f − y) 1{a ≥ 0}, in place; ``loss`` gains Σₙ pₙ (f − y)²."""
     v = len(lanes)
@@ -153,7 +153,7 @@ def residuals(out, start, count, k, width, labels, weights, lanes, loss):
         store(loss, c, add(load(loss, c, lanes), gained))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def back_product(z, origin, base, rows, entry, back, width, lanes, slope):
     """``slope[j, c] += Σₘ z[base[m] + entry[j]] back[m, c]``: eight entries times two vectors of columns at a time."""
     p, v = entry.size, len(lanes)
@@ -213,7 +213,7 @@ def back_product(z, origin, base, rows, entry, back, width, lanes, slope):
         _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope):
     """The same for one vector of columns."""
     p, j = entry.size, 0
@@ -253,7 +253,7 @@ def _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope):
         j += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _gain(slope, at, width, lanes, a, b, c, d):
     """Add four vectors to one column of vectors."""
     store(slope, at, add(load(slope, at, lanes), a))
@@ -262,7 +262,7 @@ def _gain(slope, at, width, lanes, a, b, c, d):
     store(slope, at + 3 * width, add(load(slope, at + 3 * width, lanes), d))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def several(z, stride, first, entry, w, labels, weights, bounds, units, block, lanes, slope, loss):
     """Gradient and loss of many runs on the units (``bounds[u]`` to ``bounds[u + 1]``) of this range, a row each.
 
@@ -283,7 +283,7 @@ def several(z, stride, first, entry, w, labels, weights, bounds, units, block, l
 # ------------------------------------------------------------------------------- one run: vectors lie along a patch
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def single_product(z, origin, base, rows, p, w, lanes, out):
     """``out[m] = Σⱼ z[base[m] + j] w[j]``, four rows at a time, or, where there are fewer, each singly."""
     v = len(lanes)
@@ -311,7 +311,7 @@ def single_product(z, origin, base, rows, p, w, lanes, out):
         out[m] = total(a)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def single_residuals(out, start, count, k, labels, weights, lanes):
     """As :func:`residuals`, for one run; returns Σₙ pₙ (f − y)²."""
     v = len(lanes)
@@ -338,7 +338,7 @@ def single_residuals(out, start, count, k, labels, weights, lanes):
     return loss
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def single_back(z, origin, base, rows, p, back, lanes, slope):
     """``slope[j] += Σₘ z[base[m] + j] back[m]``, two vectors of entries at a time; ``slope`` ends on a whole vector."""
     v = len(lanes)
@@ -366,7 +366,7 @@ def single_back(z, origin, base, rows, p, back, lanes, slope):
             store(slope, c + v, add(load(slope, c + v, lanes), add(a1, b1)))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def single(z, stride, first, entry, w, labels, weights, bounds, units, block, lanes, slope, loss):
     """As :func:`several`, for one run and patches whose entries lie side by side."""
     k, p = first.size, entry.size

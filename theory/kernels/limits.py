@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from theory.kernels.compiled import compiled
 
 ROUNDING = np.finfo(np.float64).eps
 
@@ -14,7 +15,7 @@ ANY_ORDER = {"reassoc", "contract", "nsz"}
 """Sums may be taken in any order, which the bound p ε Σ|wⱼzⱼ| of their error allows."""
 
 
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+@compiled(fastmath=ANY_ORDER)
 def products(row, w, other):  # type: ignore[no-untyped-def]
     """w·z, another w·z, and ‖z‖²."""
     a, b, square = 0.0, 0.0, 0.0
@@ -25,7 +26,7 @@ def products(row, w, other):  # type: ignore[no-untyped-def]
     return a, b, square
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def reach(row, side, a, b, square, path, lean, allowance):  # type: ignore[no-untyped-def]
     """The clock up to which the side of this patch is certain, b = z·D: more than now, less a rounding."""
     if square < 1e-290:
@@ -40,7 +41,7 @@ def reach(row, side, a, b, square, path, lean, allowance):  # type: ignore[no-un
     return max((path + margin) * (1 - 2 * ROUNDING), path * (1 + ROUNDING)) if margin > 0 else path * (1 + ROUNDING)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+@compiled(fastmath=ANY_ORDER)
 def allowed(w):  # type: ignore[no-untyped-def]
     """The error of w·z, here and where w is before a limit is reached: p ε ‖z‖ times ‖w‖ and times (2 + 1/c) ‖w‖."""
     square = 0.0
@@ -49,7 +50,7 @@ def allowed(w):  # type: ignore[no-untyped-def]
     return 16 * w.size * ROUNDING * np.sqrt(square)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def sink(heap, limit, at, size):  # type: ignore[no-untyped-def]
     """Let an entry of the heap sink to its place: parents have no larger limits than their children."""
     place = heap[at]

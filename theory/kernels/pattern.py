@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from theory.kernels.compiled import compiled
 from theory.kernels.limits import LONGER, ROUNDING, allowed, products, reach, sink
 
 PATH, WINDOW, Q, DISTANCE, C = range(5)
@@ -80,7 +80,7 @@ class Pattern(NamedTuple):
     count: Any
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
     """Look at every patch of the samples from ``first`` to ``last``, and write down their sₙ and eₙ."""
     k, p = known.z.shape[1], known.w.size
@@ -104,7 +104,7 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
     known.count[LOOKED] += (last - first) * k
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def aim(known, v):  # type: ignore[no-untyped-def]
     """Let D be the direction of −∇ℓ(w), unless the last move v, if any, went another way; give patches new limits."""
     slope(known, known.w - known.teacher, known.D)
@@ -132,7 +132,7 @@ def aim(known, v):  # type: ignore[no-untyped-def]
 # --------------------------------------------------------------------------------------------- who is to be looked at
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def open_window(known):  # type: ignore[no-untyped-def]
     """Choose a window beyond the path, and make the heap of the patches whose limit is in it."""
     limit, n = known.limit, known.limit.size
@@ -155,7 +155,7 @@ def open_window(known):  # type: ignore[no-untyped-def]
     known.number[WINDOW] = window
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def settle(known):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others."""
     path, allowance = known.number[PATH], allowed(known.w)
@@ -184,7 +184,7 @@ def settle(known):  # type: ignore[no-untyped-def]
 # --------------------------------------------------------------------------------------------------------- H, r, c, q
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
     """One sample's part of H, r, c and q."""
     for j in range(s.size):
@@ -197,7 +197,7 @@ def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
     known.count[UPDATES] += 1
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def flip(known, m, i, side):  # type: ignore[no-untyped-def]
     """Patch i of sample m is active from now on, or no longer."""
     k, row, weight, y = known.z.shape[1], known.z[m, i], known.weights[m], known.labels[m]
@@ -223,7 +223,7 @@ def flip(known, m, i, side):  # type: ignore[no-untyped-def]
         known.number[Q] = 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def resum(known, m):  # type: ignore[no-untyped-def]
     """sₙ and eₙ from the sides of the patches, after k roundings: the sum itself has as many."""
     k, s = known.z.shape[1], known.s[m]
@@ -243,7 +243,7 @@ def resum(known, m):  # type: ignore[no-untyped-def]
 # ---------------------------------------------------------------------------------------------------------- the steps
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def slope(known, delta, g):  # type: ignore[no-untyped-def]
     """Write H Δ + r into g, or H w − c if 0 is nearer than w*."""
     here, there = 0.0, 0.0
@@ -260,7 +260,7 @@ def slope(known, delta, g):  # type: ignore[no-untyped-def]
             g[j] += known.H[i, j] * x
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def loss(known, delta, g):  # type: ignore[no-untyped-def]
     """½ Δ·(HΔ + 2r) + ½ q, which rounding may not make negative. g is room for p numbers."""
     total = known.number[Q]
@@ -272,7 +272,7 @@ def loss(known, delta, g):  # type: ignore[no-untyped-def]
     return max(total / 2, 0.0)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def angle(w, teacher):  # type: ignore[no-untyped-def]
     """∠(w, w*) by Kahan's formula."""
     a, b = np.sqrt(np.sum(w * w)), np.sqrt(np.sum(teacher * teacher))
@@ -280,7 +280,7 @@ def angle(w, teacher):  # type: ignore[no-untyped-def]
     return 2 * np.arctan2(np.sqrt(np.sum((u - v) ** 2)), np.sqrt(np.sum((u + v) ** 2)))
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
     """Distance, angle and loss at this iteration."""
     seen[0, known.count[MARK]] = distance
@@ -288,7 +288,7 @@ def record(known, delta, g, distance, seen):  # type: ignore[no-untyped-def]
     seen[2, known.count[MARK]] = loss(known, delta, g)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def move(known, eta, g):  # type: ignore[no-untyped-def]
     """w ← w − η g, of which g becomes the change; returns whether any bit of w changed."""
     moved = False
@@ -300,7 +300,7 @@ def move(known, eta, g):  # type: ignore[no-untyped-def]
     return moved
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def elapsed(known, v):  # type: ignore[no-untyped-def]
     """How far the clock goes on in a move by v, not rounded down, and whether that is for its turning away from D."""
     along, square = 0.0, 0.0
@@ -313,7 +313,7 @@ def elapsed(known, v):  # type: ignore[no-untyped-def]
     return max(along, aside) * LONGER + SHORT, aside > along
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def follow(known, v):  # type: ignore[no-untyped-def]
     """Look at what has to be looked at after a move by v, of w, that is done."""
     length, astray = elapsed(known, v)
@@ -326,7 +326,7 @@ def follow(known, v):  # type: ignore[no-untyped-def]
     return length
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, stale, restless, free, before):  # type: ignore[no-untyped-def]
     """Steps η_t = etas[t], whose last goes on for ever, until one of the reasons above; returns which.
 
@@ -380,14 +380,14 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
             return FREE
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def nearest(known):  # type: ignore[no-untyped-def]
     """The least limit, or the end of the window."""
     top = abs(known.limit[known.heap[0]]) if known.count[SIZE] > 0 else np.inf
     return min(top, known.number[WINDOW])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def rest(known, delta, g, eta, marks, seen, steps):  # type: ignore[no-untyped-def]
     """A step that changes no bit of w is the last that does anything: every later iteration is this one."""
     while known.count[MARK] < marks.size:

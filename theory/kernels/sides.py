@@ -6,8 +6,9 @@ the arguments are, :class:`theory.objectives.image_loss.Sides` says.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from theory.kernels.compiled import compiled
 
 BLOCK = 16
 """Patches that share one entry of ``least``: their limits fill a cache line."""
@@ -22,7 +23,7 @@ DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
 """Relative roundings of float32 (2^−24), and of what is computed in float64 before, several times over."""
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     """w·z. Four partial sums, which the processor adds at the same time; the error bound p ε Σ|wⱼzⱼ| stays."""
     p = entry.size
@@ -37,7 +38,7 @@ def activation(image, first, entry, w):  # type: ignore[no-untyped-def]
     return (a + b) + (c + d)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def survey(images, first, entry):  # type: ignore[no-untyped-def]
     """‖Zₙᵢ‖ in float32, rounded up, and the mean over i of |Zₙᵢ|, shape (n, p)."""
     n, k, p = images.shape[0], first.size, entry.size
@@ -58,7 +59,7 @@ def survey(images, first, entry):  # type: ignore[no-untyped-def]
     return norm, mass
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@compiled(fastmath={"nnan", "nsz"})
 def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     """The smallest |entry| of a stretch. No limit is NaN: knowing that, the compiler compares many at a time."""
     lowest = np.float32(np.inf)
@@ -67,7 +68,7 @@ def smallest(row, start, stop):  # type: ignore[no-untyped-def]
     return lowest
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def move(images, first, entry, norm, w, allowance, path, most, total, limit, least, flips):  # type: ignore[no-untyped-def]
     """Look at the patches whose limit the path has passed, and at no others; returns how many that were.
 

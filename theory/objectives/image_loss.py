@@ -40,6 +40,8 @@ FAR = 0.5
 STRIDE = 0.05
 """Moves of all columns by no more than this, relative to ‖w‖, are the next step of the same runs in the same order."""
 
+_LONG = 1e300
+
 
 @dataclass(frozen=True, eq=False)
 class Cut:
@@ -114,7 +116,7 @@ class Sides:
         if not self.near(w):
             self._forget()
             moved = 0.0
-        elif not moved:
+        elif np.array_equal(w, self.w):  # not: moved = 0, which may have underflowed
             return 0
         # The norm's rounding and that of the sum of a billion steps are far below 1e-6, as that of a limit is not.
         self.path += moved * (1 + 1e-9) + self._floor
@@ -237,8 +239,10 @@ class ImageLoss:
     # ------------------------------------------------------------------------------------------- what is remembered
 
     def _keep(self, runs: int) -> None:
-        """As many ``Sides`` as there are runs, and no more than ``BUDGET`` allows."""
-        while len(self._kept) < runs and (not self._kept or self._kept[0].nbytes * (len(self._kept) + 1) <= BUDGET):
+        """As many ``Sides`` as there are runs, and no more than ``BUDGET`` allows, their distances to them included."""
+        while len(self._kept) < runs:
+            if self._kept and (self._kept[0].nbytes + 8 * runs) * (len(self._kept) + 1) > BUDGET:
+                return
             self._kept.append(Sides(self._cut))
 
     def _each(
@@ -263,7 +267,8 @@ class ImageLoss:
         from scipy.optimize import linear_sum_assignment
         from scipy.spatial.distance import cdist
 
-        apart = cdist(batch.T, np.stack([here.w for here in self._kept]))
+        # A distance that overflows is a long one: the assignment wants numbers.
+        apart = np.minimum(cdist(batch.T, np.stack([here.w for here in self._kept])), _LONG)
         nearest = np.argmin(apart, axis=1)
         columns = np.arange(nearest.size)
         if np.unique(nearest).size < nearest.size:

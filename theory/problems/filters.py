@@ -78,7 +78,8 @@ def image_patches(source: str, most: int) -> ImagePatches:
     Raises
     ------
     BadInput
-        If the source holds signals instead of images, or cannot be loaded.
+        If the source holds signals instead of images, images too small for a filter or without ink, or cannot be
+        loaded.
 
     Examples
     --------
@@ -88,7 +89,13 @@ def image_patches(source: str, most: int) -> ImagePatches:
     images = load(source)[: checks.integer("most", most, least=1)]
     if images.ndim != 3:
         raise checks.refuse("images", f"{source!r}, signals of shape {images.shape[1:]}", "images with two axes")
-    return ImagePatches(images, LARGE if min(images.shape[1:]) >= 3 * LARGE else SMALL)
+    height, width = images.shape[1:]
+    if min(height, width) < SMALL:
+        raise checks.refuse("images", f"{source!r}, of {height}x{width}", f"{SMALL}x{SMALL} or larger")
+    if not images.any():
+        given = f"{source!r}, of which the first {len(images)} are zero throughout"
+        raise checks.refuse("images", given, "with some ink")
+    return ImagePatches(images, LARGE if min(height, width) >= 3 * LARGE else SMALL)
 
 
 def around(w: Float[np.ndarray, " p"], distances: Any, *, rng: np.random.Generator) -> Float[np.ndarray, "p runs"]:

@@ -104,7 +104,7 @@ def interpolation(rows: pd.DataFrame) -> Figure:
             band: dict[str, Any] = {"errorbar": ("pi", BAND), "err_kws": {"alpha": 0.16, "linewidth": 0}}
             sns.lineplot(here, x="a", y=value, ax=ax, estimator="median", legend=False, **band, **look)
         ax.set(title=f"{kind} filter", yscale="log")
-    label_outer(axes, "a in (1 − a) w_learned + a w", _LOSS)
+    label_outer(axes, "a in (1 − a) w_learned + a w*", _LOSS)
     figure.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside upper center",

@@ -111,3 +111,13 @@ def test_says_which_law_did_not_arrive():
 def test_the_same_stream_gives_the_same_evidence(monkeypatch):
     monkeypatch.setattr(fig3b, "PERMUTATIONS", 60)
     assert list(measure().findings) == list(measure().findings)
+
+
+def test_the_curvature_at_the_teacher_is_exact():
+    """λ_min(A_{w*,w*}) of four patches that are one, which the closest of the figure nearly are, and by the formula."""
+    finding = evidence(**EXACT | {"spread": math.inf}).findings[-1]
+    assert finding.form == "curvature"
+    for rho, name in ((fig3b.CLOSENESS[0], "gamma(0) at the closest"), (fig3b.CLOSENESS[-1], "at the loosest")):
+        law = theory.distributions.ClosePatches(2, 4, math.inf, rho)
+        moment = theory.distributions.plane_moments(law, np.zeros(1)).of(4)[0, :2, :2]
+        assert finding.details[name] == pytest.approx(np.linalg.eigvalsh(moment)[0], rel=1e-10)

@@ -243,3 +243,10 @@ def test_figure_4_has_a_row_a_pixel_and_the_cosine_of_its_filters():
     cosine = true @ learned / np.linalg.norm(true) / np.linalg.norm(learned)
     assert points["cosine"][0] == pytest.approx(cosine, rel=1e-14)
     assert findings("du2018.fig4")[0].measured == pytest.approx(cosine, rel=1e-12)
+
+
+def test_few_images_do_not_mean_thousands_of_starts():
+    """The limits of an order take the square of their number: 48,000 starts would not fit into memory."""
+    cell = fig3c.cells("quick")[0]
+    law = theory.distributions.ImagePatches(np.ones((2, 8, 8)), 3)
+    assert images.starts(cell, law).size == 8 * images.MOST

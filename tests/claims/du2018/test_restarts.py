@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,6 +124,12 @@ def test_without_overlap_every_start_learns():
 def test_a_run_on_its_way_leaves_the_near_starts_undecided():
     near = findings(steps=5)[2]
     assert judge(near, restarts.CLAIM.relation) is Verdict.INCONCLUSIVE
+
+
+def test_without_a_near_start_nothing_is_said_about_them():
+    run = SimpleNamespace(final=np.array([0.001, 0.002]), outcome=(theory.descent.Outcome.CONVERGED,) * 2)
+    finding = restarts._near_starts(np.array([False, False]), run, {})
+    assert judge(finding, restarts.CLAIM.relation) is Verdict.INCONCLUSIVE
 
 
 def test_beyond_the_largest_radius_is_outside_the_theorem():

@@ -110,6 +110,36 @@ def test_a_step_never_takes_one_neuron_farther():
     assert judge(finding, sgd.CLAIM.relation) is Verdict.HOLDS
 
 
+def left_behind(*distances):
+    """One run that was recorded at every step at these distances."""
+    d = np.array(distances)[:, None]
+    outcome = (theory.descent.Outcome.STEP_LIMIT,)
+    return theory.descent.Descent(
+        np.arange(d.size), d, d, d, d, outcome, np.array([d.size - 1]), d[-1], np.zeros((2, 1))
+    )
+
+
+@pytest.mark.parametrize(
+    ("distances", "expected"),
+    [
+        # As near as rounding goes a run is where rounding puts it: seen in one of 24,000 runs at η = 1 in the plane.
+        ((0.4, 1.3294192e-13, 1.3300405e-13), Verdict.HOLDS),
+        ((0.4, 3e-15, 6e-15, 0.0, 3e-15), Verdict.HOLDS),
+        ((0.4, 0.4 * (1 + 1e-9)), Verdict.VIOLATED),
+        ((0.4, 1e-6, 1.001e-6), Verdict.VIOLATED),
+    ],
+)
+def test_rounding_alone_takes_no_run_farther(distances, expected):
+    finding = sgd._never_farther(left_behind(*distances), {})
+    assert judge(finding, sgd.CLAIM.relation) is expected
+
+
+def test_a_control_is_judged_where_the_claim_is():
+    changes = {"law": "mixture(1)", "dim": 2, "patches": 4, "closeness": 0.7, "runs": 100}
+    found = [f for f in evidence(**changes).findings if f.control]
+    assert {judge(f, sgd.CLAIM.relation) for f in found} == {Verdict.HYPOTHESES_NOT_MET}
+
+
 def test_a_filter_is_judged_by_the_factor_of_the_proof():
     changes = {"law": "mixture(0.5)", "dim": 2, "patches": 4, "closeness": 0.05, "runs": 300}
     law = theory.distributions.ClosePatches(2, 4, 0.5, 0.05)

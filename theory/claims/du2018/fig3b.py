@@ -17,6 +17,8 @@ CLOSENESS = (0.05, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5)
 
 SPREADS = (0.3, 1.0, math.inf)
 PATCHES = 4
+AT_TEACHER = 1e-12
+"""The angle φ at which γ(φ) stands for γ(0)."""
 PERMUTATIONS = 400
 
 
@@ -44,7 +46,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         Finding(0.5, passed / PERMUTATIONS, *limits, form="closeness", control=PERMUTED, relation=Relation.LOWER),
     ]
     if not cell.parameters["samples"]:
-        gammas = [theory.closeness.curve(_law(cell, closeness)).at(0.0).gamma for closeness in CLOSENESS]
+        gammas = [theory.closeness.closeness(_law(cell, closeness), AT_TEACHER).gamma for closeness in CLOSENESS]
         slope, low, high = verdict.rank_slope([1 / gamma for gamma in gammas], steps)
         ends = {"gamma(0) at the closest": gammas[0], "at the loosest": gammas[-1]}
         findings.append(Finding(0.0, slope, low, high, form="curvature", details=ends))

@@ -113,7 +113,8 @@ def _all_fail(successes: Any, predicted: float, margins: Mapping[str, float]) ->
 
 def _near_starts(near: Any, run: Any, margins: Mapping[str, float]) -> Finding:
     """The largest final distance of a start with ‖w₀ − w*‖ ≤ sin φ* ‖w*‖: the theorem sends every one of them to w*."""
-    worst = float(run.final[near].max(initial=0.0))
+    # Where no start was near there is nothing to judge.
+    worst = float(run.final[near].max()) if near.any() else math.nan
     # A run still on its way has not failed: it leaves this undecided.
     stopped = all(run.outcome[start] is not theory.descent.Outcome.STEP_LIMIT for start in near.nonzero()[0])
     low = worst if stopped else 0.0
