@@ -11,7 +11,7 @@ import pytest
 import theory
 from theory.claims.claim import Cell, Setting
 from theory.claims.du2018 import closeness, filter_rate
-from theory.claims.verdict import Verdict, conclude, judge, slack
+from theory.claims.verdict import CONFIDENCE, Verdict, conclude, judge, slack
 
 SIZE = {"runs": 8, "steps": 300, "longest": 2000}
 COVERED = Cell({"centre": "mixture(0.3)", "closeness": 0.05, "k": 2, **SIZE})
@@ -34,6 +34,19 @@ def verdicts(module, cell: str) -> dict[str, Verdict]:
 
 def test_where_both_forms_are_covered_both_hold():
     assert verdicts(filter_rate, "COVERED") == {"paper": Verdict.HOLDS, "proof": Verdict.HOLDS}
+
+
+def test_the_prediction_is_the_formula():
+    """ηγ'/2 at η = γ'/2Λ², Λ = L + 10 L_cross + 4β, and γ'²/Λ² for the proof, by the curve at φ = arcsin d."""
+    curve = theory.closeness.curve(theory.distributions.ClosePatches(2, 2, 0.3, 0.05))
+    for finding in measured(filter_rate, "COVERED").findings:
+        at = curve.at(math.asin(finding.details["distance"]))
+        if finding.form == "paper":
+            rate = at.gamma - 6 * at.cross
+            promised = (rate / (at.L + 10 * at.cross + 4 * at.beta)) ** 2 / 4 * (8 if finding.control else 1)
+        else:
+            promised = ((at.gamma - 2.09823 * at.cross) / (at.L + 2.09823 * at.cross + 1.1222 * at.beta)) ** 2
+        assert finding.predicted == pytest.approx(promised, rel=1e-9)
 
 
 def test_the_rate_is_as_loose_as_its_proof_says():
@@ -125,3 +138,40 @@ def test_the_figures_of_the_first_trial():
     assert theory.closeness.gamma_bound(law, 0.9) == pytest.approx(0.0079, abs=5e-5)
     assert theory.closeness.gamma_bound(theory.distributions.ClosePatches(5, 4, 0.3, 1.2), 0.9) == 0
     assert math.pi / 2 - 0.9 == pytest.approx(0.6708, abs=1e-4)
+
+
+def test_the_bounds_on_cross_take_the_lower_limit_of_mu():
+    cell = Cell({"dim": 3, "centre": "mixture(1)", "closeness": 0.07, "k": 4, "samples": 20_000})
+    law = theory.distributions.ClosePatches(3, 4, 1.0, 0.07)
+    _, mu = theory.closeness.estimated(law, 0.9, n=20_000, rng=np.random.default_rng(4), confidence=CONFIDENCE)
+    found = closeness.measure(cell, Setting(rng=np.random.default_rng(4), xp=np, profile="quick")).findings
+    assert 0 < mu.lower < mu.upper
+    assert {f.form: f.predicted for f in found if f.form != "gamma"} == {
+        "cross": 3 * mu.lower,
+        "cross sharp": 0.75 * mu.lower,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cross", "expected"),
+    [
+        ((0.0, 0.07), (Verdict.HOLDS, Verdict.HOLDS)),
+        # Above 3 μ for the least μ = 0.1, not for the largest, 0.4; above ¾ μ for both.
+        ((0.35, 0.4), (Verdict.INCONCLUSIVE, Verdict.VIOLATED)),
+        ((1.25, 1.3), (Verdict.VIOLATED, Verdict.VIOLATED)),
+    ],
+)
+def test_what_mu_leaves_open_violates_nothing(monkeypatch, cross, expected):
+    known, unknown = theory.smoothness.Bracket(0.1, 0.4), theory.smoothness.Bracket(0.0, 1.0)
+    brackets = theory.closeness.Brackets(0.9, unknown, unknown, theory.smoothness.Bracket(*cross), unknown, 0.05)
+    monkeypatch.setattr(theory.closeness, "estimated", lambda *_, **__: (brackets, known))
+    found = closeness.measure(FEW, Setting(rng=np.random.default_rng(4), xp=np, profile="quick")).findings
+    judged = {f.form: judge(f, closeness.CLAIM.relation) for f in found if not f.control}
+    assert (judged["cross"], judged["cross sharp"]) == expected
+
+
+def test_a_sample_is_judged_at_the_same_angle():
+    patches = theory.distributions.ClosePatches(2, 4, 0.3, 0.07).sample(1000, rng=np.random.default_rng(4))
+    gamma = theory.closeness.closeness(patches, 0.9, teacher=[1.0, 0.0]).gamma
+    (found,) = [f for f in measured(closeness, "NEAR").findings if f.form == "gamma of a sample" and not f.control]
+    assert (found.low, found.high) == (gamma.lower, gamma.upper)

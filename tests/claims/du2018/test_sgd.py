@@ -77,6 +77,14 @@ def test_paper_prediction_is_the_formula():
     assert accuracy.details["eta"] == pytest.approx(gamma / 16, rel=1e-9)
 
 
+def test_noise_raises_the_floor_of_the_paper_by_its_variance():
+    """B² = sin² φ₁ + s² with s = d₀ = ½ sin φ₁: 5/4 of what it is without."""
+    gamma = (math.pi - math.asin(0.2) - 0.2) / (4 * math.pi)
+    for finding in prescribed("paper, noisy labels"):
+        left = (1 - gamma**2 / 8) ** finding.details["T"]
+        assert finding.predicted == pytest.approx(left * 0.01 + 1.25 * 0.00125, rel=1e-9)
+
+
 def test_controls_are_the_forms_with_one_thing_changed():
     for doubled in form("sharp", sgd.DOUBLED):
         q = 1 - 4 * GAMMA**2 + GAMMA**2
