@@ -138,3 +138,9 @@ def test_segment_and_cosine():
     np.testing.assert_array_equal(points[:, [0, 2]], np.stack([u, v], axis=1))
     np.testing.assert_allclose(points[:, 1], u + (v - u) / 4, rtol=0, atol=16 * EPS)
     assert cosine(u[:, None], -3 * u[:, None])[0] == pytest.approx(-1, rel=8 * EPS)
+
+
+def test_small_eigenvalues_are_those_within_the_share_and_no_more():
+    for first, dimensions in ((1.0, 0.5), (1.01, 0.0)):
+        moment = np.diag([first, 100 - first])
+        assert energy_in_small(moment, np.ones((2, 1)), 0.01)[1] == dimensions

@@ -250,3 +250,37 @@ def test_few_images_do_not_mean_thousands_of_starts():
     cell = fig3c.cells("quick")[0]
     law = theory.distributions.ImagePatches(np.ones((2, 8, 8)), 3)
     assert images.starts(cell, law).size == 8 * images.MOST
+
+
+class TestWhatTheStatementsSay:
+    """Steps, starts and bounds to the last digit: 2 % more of any of them must be seen."""
+
+    def test_the_step_is_the_inverse_of_the_curvature(self):
+        law = theory.problems.image_patches("digits", 50)
+        loss = theory.objectives.ImageLoss(law, theory.problems.gabor(3))
+        start = 0.5 * loss.teacher[:, None] + np.arange(9.0)[:, None]
+        run = images.descend(loss, start, 1)
+        np.testing.assert_array_equal(run.w, start - 1 / loss.curvature * loss.gradient(start))
+
+    def test_the_barrier_is_a_hundredth_above_the_loss_learned(self):
+        curve = np.array([[0.2, 0.1], [0.21, 0.05], [0.0, 0.0]])
+        found = interpolation._barrier(curve, "")
+        assert (found.predicted, found.measured) == (0.2 + 0.01, 0.21)
+
+    def test_the_segment_begins_at_starts_at_four_fifths(self, monkeypatch):
+        seen, learn = [], images.learn
+        monkeypatch.setattr(images, "learn", lambda c, loss, at, s: (seen.extend(at), learn(c, loss, at, s))[1])
+        measured("du2018.interpolation", REDUCED["du2018.interpolation"][0])
+        assert seen == [0.8] * 6
+
+    def test_the_filters_of_figure_4_begin_in_a_small_ball(self, monkeypatch):
+        seen, in_ball = [], theory.problems.in_ball
+
+        def spied(runs, dim, *, rng, radius):
+            seen.append((runs, dim, radius))
+            return in_ball(runs, dim, rng=rng, radius=radius)
+
+        monkeypatch.setattr(theory.problems, "in_ball", spied)
+        points = measured("du2018.fig4", REDUCED["du2018.fig4"][0]).points
+        lengths = [np.linalg.norm(points["true"][points["pair"] == pair]) for pair in range(3)]
+        assert seen == [(4, 9, pytest.approx(0.05 * length, rel=1e-14)) for length in lengths]
