@@ -7,9 +7,9 @@ import pytest
 
 from theory.arrays import namespace, to_numpy
 from theory.checks import BadInput
-from theory.descent import Admissible, Constant, Schedule, descend
+from theory.descent import Admissible, Constant, Schedule, descend, descend_stochastically
 from theory.distributions import AngularMixture, Atoms, Gaussian, Watson
-from theory.objectives import PopulationLoss, SampleLoss
+from theory.objectives import FixedSample, FreshSamples, PopulationLoss, SampleLoss
 
 pytestmark = pytest.mark.gpu
 
@@ -130,3 +130,25 @@ def test_out_of_memory_halves_the_block(cupy, monkeypatch):
         np.testing.assert_array_equal(to_numpy(there.gradient(there_w)), whole)
     finally:
         pool.set_limit(size=before)
+
+
+STOCHASTIC = {
+    "fresh": lambda xp: FreshSamples(Gaussian(3), xp.asarray(W_STAR), noise=0.1),
+    "fixed": lambda xp: FixedSample(xp.asarray(PATCHES), xp.asarray(W_STAR), replace=False),
+}
+
+
+@pytest.mark.parametrize("kind", STOCHASTIC)
+def test_stochastic_descent(cupy, kind):
+    """The steps between two records are one kernel; here and there they see the same samples."""
+
+    def run(xp):
+        settings = {"step": Constant(0.05), "steps": 100, "batch": 7, "tolerance": 0.0, "record": 5}
+        return descend_stochastically(STOCHASTIC[kind](xp), xp.asarray(W), rng=np.random.default_rng(2), **settings)
+
+    here, there, again = run(np), run(cupy), run(cupy)
+    assert there.outcome == here.outcome
+    for field in ("distance", "angle", "final", "w"):
+        # A hundred steps, of sums of 28 patches of 3 numbers below 6, of which little of an error is left.
+        np.testing.assert_allclose(getattr(there, field), getattr(here, field), rtol=0, atol=100 * 28 * 36 * EPS)
+        np.testing.assert_array_equal(getattr(there, field), getattr(again, field))

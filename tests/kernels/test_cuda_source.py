@@ -88,6 +88,16 @@ def test_the_step_compiles(size, dtype, architecture, compiled):
         assert b"gather" in code
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("real", ["float", "double"])
+@pytest.mark.parametrize(("p", "k", "batch"), [(25, 1, 1), (25, 9, 64), (512, 1, 8)])
+def test_the_minibatch_steps_compile(p, k, batch, real, architecture, compiled):
+    macros = on_device.minibatch_macros(p, k, batch, real)
+    code = compiled(cuda.source("minibatch_steps"), options(macros, architecture))
+    assert code.startswith(b"\x7fELF")
+    assert b"minibatch_steps" in code
+
+
 def test_an_error_is_seen(compiled):
     plan = on_device.plan((100, 1, 5), 4, np.float64, slope=True)
     source = cuda.source("filter_step")

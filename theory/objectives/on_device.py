@@ -1,8 +1,8 @@
-r"""The step of a sample loss on a CUDA device: what :mod:`theory.objectives.fused` is on the CPU.
+r"""The steps of a sample loss and of minibatches on a CUDA device: what :mod:`theory.objectives.fused` is on the CPU.
 
-One kernel (``theory/kernels/filter_step.cu``) reads every patch once and leaves the sums of each unit of samples in a row
-of its own; another adds the rows in a fixed order. How the work is cut follows from the shapes alone, so the result is
-the same bits every time, however much memory there was for the rows. The sizes below are reasoned, not measured.
+One kernel (``theory/kernels/filter_step.cu``) reads every patch once and leaves the sums of each unit of samples in a
+row of its own; another adds the rows in a fixed order. How the work is cut follows from the shapes alone, so the result
+is the same bits every time, however much memory there was for the rows. The sizes below are reasoned, not measured.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_cupy_array
 from jaxtyping import Float
 
-from theory.arrays import halving
+from theory.arrays import halving, to_numpy
 from theory.kernels import cuda
 
 THREADS = 128
@@ -139,3 +139,49 @@ def _added(kernels: Any, cut: Plan, data: Any, w: Any, length: int, *, slope: bo
         arguments = (parts, np.int64(units), np.int64(width), carry, out, scale)
         kernels.get_function("gather")((-(-width // WARP),), (WARP, ROWS), arguments)
     return out
+
+
+def descends(teacher: Any, *others: Any) -> bool:
+    """Whether ``minibatch_steps`` serves: CuPy arrays of one type, patches of no more numbers than a warp can hold."""
+    if not is_cupy_array(teacher) or teacher.dtype.name not in REGISTERS:
+        return False
+    return teacher.shape[0] <= WARP * REGISTERS[teacher.dtype.name] and all(x.dtype == teacher.dtype for x in others)
+
+
+def minibatch_macros(p: int, k: int, batch: int, real: str) -> dict[str, Any]:
+    """The macros of the kernel, for patches and minibatches of this size."""
+    return {"REAL": real, "P": p, "K": k, "EACH": -(-p // WARP), "WARPS": min(4, batch)}
+
+
+def minibatch_steps(
+    patches: Float[Any, "n k p"],
+    order: Any,
+    noise: Any,
+    w: Float[Any, "p runs"],
+    teacher: Float[Any, " p"],
+    *,
+    rows: np.ndarray,
+    drawn: int,
+    part: slice,
+    batch: int,
+    etas: Float[np.ndarray, "steps runs"],
+    limits: tuple[float, float],
+) -> tuple[Float[Any, "p runs"], np.ndarray]:
+    """So many steps as ``etas`` has rows, on the samples from ``part.start`` on, and how many each run took.
+
+    A run ends where ‖w − w*‖² is not within the limits. Sample s of run r is patch ``order[rows[r], s]``, or, without
+    an order, ``rows[r] * drawn + s``.
+    """
+    xp, (_, k, p) = array_namespace(w), patches.shape
+    macros = minibatch_macros(p, k, batch, "float" if w.dtype == np.float32 else "double")
+    w, taken = xp.asarray(w, copy=True, order="C"), xp.zeros(w.shape[1], dtype=xp.int64)
+    held = [None if array is None else xp.ascontiguousarray(xp.asarray(array)) for array in (order, noise)]
+    strides = (np.int64(step // patches.itemsize) for step in patches.strides)
+    lengths = xp.asarray(np.ascontiguousarray(etas, dtype=w.dtype))
+    numbers = (np.int64(number) for number in (w.shape[1], drawn, part.start, batch, etas.shape[0]))
+    ends = (w.dtype.type(limit) for limit in limits)
+    where = xp.asarray(np.asarray(rows, dtype=np.int64))
+    arguments = (patches, *strides, *held, where, xp.ascontiguousarray(teacher), lengths, *numbers, *ends, w, taken)
+    step = cuda.load("minibatch_steps", macros).get_function("minibatch_steps")
+    step((w.shape[1],), (macros["WARPS"] * WARP,), arguments)
+    return w, to_numpy(taken)
