@@ -55,16 +55,13 @@ class HostModule:
 
     def value(self, kind: str, given):
         """The argument, after making sure that it has the type that the kernel reads."""
+        types = {"float": np.float32, "double": np.float64, "long long": np.int64}
+        base = kind.removeprefix("const ").removesuffix("*").strip()
+        null = kind.endswith("*") and isinstance(given, np.int64) and given == 0
+        assert null or given.dtype == types[self.real if base == "REAL" else base]
         if kind.endswith("*"):
-            assert given is None or isinstance(given, np.ndarray)
-            base = kind.removeprefix("const ").removesuffix("*").strip()
-            wanted = {"float": np.float32, "double": np.float64, "long long": np.int64, "int": np.int32}
-            assert given is None or given.dtype == wanted[self.real if base == "REAL" else base]
-            return ctypes.c_void_p(None if given is None else given.ctypes.data)
-        assert (
-            given.dtype
-            == {"long long": np.int64, "float": np.float32, "double": np.float64}[self.real if kind == "REAL" else kind]
-        )
+            assert null or isinstance(given, np.ndarray)
+            return ctypes.c_void_p(None if null else given.ctypes.data)
         number = ctypes.c_longlong if kind == "long long" else TYPES["REAL"][self.real]
         return number(given.item())
 

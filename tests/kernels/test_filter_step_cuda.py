@@ -210,6 +210,12 @@ def test_every_plan_is_one_that_a_device_can_run(name, monkeypatch):
         assert tile + 2 * m["LANES"] * m["CHUNK"] * dtype.itemsize <= 48 << 10
 
 
+def test_what_no_grid_covers_has_no_plan():
+    for shape, runs in [((10, 1, 1025), 1), ((10, 1, 25), 0), ((10, 1, 25), 32 << 16), ((1 << 40, 576, 25), 1)]:
+        assert on_device.plan(shape, runs, np.float32, slope=True) is None
+    assert on_device.plan((10, 1, 25), 32 * 65535, np.float32, slope=True) is not None
+
+
 def test_importing_the_loader_loads_no_cupy():
     assert cuda.source("filter_step").startswith("//")
     assert "cupy" not in cuda.__dict__

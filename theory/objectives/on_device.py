@@ -54,7 +54,7 @@ class Plan:
 
 
 def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool) -> Plan | None:
-    """How the work is cut; None if a patch has more numbers than a warp can hold.
+    """How the work is cut; None if a patch has more numbers than a warp holds.
 
     >>> found = plan((20_000, 9, 25), 32, np.float32, slope=True)
     >>> found.grid, found.per, found.macros["PARTS"], found.macros["SLICE"], found.macros["LANES"]
@@ -62,13 +62,13 @@ def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool) -> 
     """
     (n, k, p), name = shape, np.dtype(dtype).name
     parts = _power(-(-p // REGISTERS[name]))
-    if parts > WARP or not 0 < runs < 1 << 20:
+    if parts > WARP or not runs:
         return None
     slice_ = -(-p // parts)
     side_by_side = min(_power(runs), WARP, THREADS // parts)
     lanes, wide = THREADS // (parts * side_by_side), 16 // np.dtype(dtype).itemsize
     per = -(-n // (UNITS * lanes))
-    if per * k >= 1 << 30:
+    if per * k >= 1 << 30 or -(-runs // side_by_side) >= 1 << 16:  # rows that a lane counts; blocks across a grid
         return None
     vectors = parts * -(-slice_ // wide)
     chunk = max(1, min(per * k, TILE // (lanes * (16 * vectors + 2 * np.dtype(dtype).itemsize))))
@@ -175,7 +175,8 @@ def minibatch_steps(
     xp, (_, k, p) = array_namespace(w), patches.shape
     macros = minibatch_macros(p, k, batch, "float" if w.dtype == np.float32 else "double")
     w, taken = xp.asarray(w, copy=True, order="C"), xp.zeros(w.shape[1], dtype=xp.int64)
-    held = [None if array is None else xp.ascontiguousarray(xp.asarray(array)) for array in (order, noise)]
+    # A null pointer is a number of its size.
+    held = [np.int64(0) if array is None else xp.ascontiguousarray(xp.asarray(array)) for array in (order, noise)]
     strides = (np.int64(step // patches.itemsize) for step in patches.strides)
     lengths = xp.asarray(np.ascontiguousarray(etas, dtype=w.dtype))
     numbers = (np.int64(number) for number in (w.shape[1], drawn, part.start, batch, etas.shape[0]))
