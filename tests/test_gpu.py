@@ -7,9 +7,9 @@ import pytest
 
 from theory.arrays import namespace, to_numpy
 from theory.checks import BadInput
-from theory.descent import Admissible, Constant, Schedule, descend
+from theory.descent import Admissible, Constant, Schedule, descend, descend_stochastically
 from theory.distributions import AngularMixture, Atoms, Gaussian, Watson
-from theory.objectives import PopulationLoss, SampleLoss
+from theory.objectives import FixedSample, FreshSamples, PopulationLoss, SampleLoss
 
 pytestmark = pytest.mark.gpu
 
@@ -81,3 +81,74 @@ def test_samples_are_the_same_on_every_library(cupy, law):
 def test_libraries_do_not_mix(cupy):
     with pytest.raises(BadInput, match="it must be one of"):
         LOSSES["gaussian"](cupy).value(W)
+
+
+# What the host cannot show of the device's own pass: tests/kernels runs its sources on the CPU.
+
+
+def sample(cupy, shape, dtype):
+    """A loss, its twin in float64 on NumPy, filters, and the error that rounding may make."""
+    (n, k, p, runs), rng = shape, np.random.default_rng(5)
+    z, w = rng.standard_normal((n, k, p)).astype(dtype), rng.standard_normal((p, runs)).astype(dtype)
+    there = SampleLoss(cupy.asarray(z), cupy.asarray(z[0, 0]))
+    here = SampleLoss(z.astype(float), z[0, 0].astype(float))
+    # Means of n k terms, each two sums of p products: of patches and filters of size 1, below 2p, squared in the value.
+    return there, here, w, (n * k + 2 * p) * np.finfo(dtype).eps * (2 * p) ** 2
+
+
+@pytest.mark.parametrize("shape", [(2000, 9, 25, 32), (3000, 1, 25, 1), (500, 3, 100, 70)], ids=str)
+def test_the_pass_agrees_with_the_cpu_in_float64(cupy, shape):
+    there, here, w, limit = sample(cupy, shape, np.float64)
+    assert there.engine(shape[3]) == "cuda"
+    for method in ("gradient", "value"):
+        found = getattr(there, method)(cupy.asarray(w))
+        assert isinstance(found, cupy.ndarray)
+        np.testing.assert_allclose(to_numpy(found), getattr(here, method)(w), rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_pass_gives_the_same_bits_every_time(cupy, dtype):
+    there, _, w, _ = sample(cupy, (20_000, 9, 25, 32), dtype)
+    first = [to_numpy(there.gradient(cupy.asarray(w))), to_numpy(there.value(cupy.asarray(w)))]
+    for _ in range(20):
+        np.testing.assert_array_equal(to_numpy(there.gradient(cupy.asarray(w))), first[0])
+        np.testing.assert_array_equal(to_numpy(there.value(cupy.asarray(w))), first[1])
+
+
+def test_out_of_memory_halves_the_block(cupy, monkeypatch):
+    """A pool that has room for the data and a little more: fewer rows of sums are held, and no bit changes."""
+    import cupy as real
+
+    there, _, w, _ = sample(cupy, (20_000, 1, 25, 256), np.float64)
+    there_w, pool = cupy.asarray(w), real.get_default_memory_pool()
+    whole = to_numpy(there.gradient(there_w))
+    pool.free_all_blocks()
+    rows = 32 * w.nbytes
+    before = pool.get_limit()
+    pool.set_limit(size=pool.used_bytes() + 5 * rows)
+    try:
+        np.testing.assert_array_equal(to_numpy(there.gradient(there_w)), whole)
+    finally:
+        pool.set_limit(size=before)
+
+
+STOCHASTIC = {
+    "fresh": lambda xp: FreshSamples(Gaussian(3), xp.asarray(W_STAR), noise=0.1),
+    "fixed": lambda xp: FixedSample(xp.asarray(PATCHES), xp.asarray(W_STAR), replace=False),
+}
+
+
+@pytest.mark.parametrize("kind", STOCHASTIC)
+def test_stochastic_descent(cupy, kind):
+    """The steps between two records are one kernel; here and there they see the same samples."""
+
+    def run(xp):
+        settings = {"step": Constant(0.05), "steps": 100, "batch": 7, "tolerance": 0.0, "record": 5}
+        return descend_stochastically(STOCHASTIC[kind](xp), xp.asarray(W), rng=np.random.default_rng(2), **settings)
+
+    here, there, again = run(np), run(cupy), run(cupy)
+    assert there.outcome == here.outcome
+    for field in ("distance", "angle", "final", "w"):
+        # A hundred steps, of sums of 28 patches of 3 numbers below 6, of which little of an error is left.
+        np.testing.assert_allclose(getattr(there, field), getattr(here, field), rtol=0, atol=100 * 28 * 36 * EPS)
+        np.testing.assert_array_equal(getattr(there, field), getattr(again, field))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, is_cupy_array, is_numpy_array
@@ -22,6 +22,7 @@ __all__ = [
     "array_namespace",
     "available",
     "count",
+    "halving",
     "largest",
     "limited",
     "namespace",
@@ -29,6 +30,8 @@ __all__ = [
     "threads",
     "to_numpy",
 ]
+
+Result = TypeVar("Result")
 
 BACKENDS = ("numpy", "cupy")
 
@@ -91,6 +94,25 @@ def largest(array: Any) -> float:
 def count(array: Any) -> int:
     """How many entries are numbers."""
     return int(np.sum(~np.isnan(to_numpy(array))))
+
+
+def halving(work: Callable[[int], Result], size: int) -> Result:
+    """``work`` of ``size``, or of half of it, and so on, while memory does not suffice (CuPy's error is one of these).
+
+    >>> def work(size):
+    ...     if size > 3:
+    ...         raise MemoryError
+    ...     return size
+    >>> halving(work, 16)
+    2
+    """
+    while True:
+        try:
+            return work(size)
+        except MemoryError:
+            if size <= 1:
+                raise
+        size //= 2
 
 
 # ----------------------------------------------------------------------------------------------------------- threads

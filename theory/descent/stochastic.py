@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from theory import checks
+from theory.descent import on_device
 from theory.descent.gradient import (
     FAR,
     POINTS,
@@ -138,7 +139,9 @@ def descend_stochastically(
         group, runs = _Group(sampler, batch, streams[first:last], first), _Runs(w[:, first:last])
         recorder = _Recorder(recorded, runs.index.size)
         with np.errstate(**QUIET):
-            _loop(group, runs, step, limits, recorder, _Unknown(sampler.teacher) if objective is None else objective)
+            loss = _Unknown(sampler.teacher) if objective is None else objective
+            loop = on_device.loop if on_device.laid_out(step) and group.on_device(w) else _loop
+            loop(group, runs, step, limits, recorder, loss)
         groups.append(_descent(runs, recorder, None))
     return _joined(groups)
 
@@ -163,7 +166,7 @@ class _Group:
 
     def __init__(self, sampler: Sampler, batch: int, streams: Sequence[np.random.Generator], first: int) -> None:
         self.first = first
-        self._sampler = sampler
+        self._sampler: Any = sampler
         self._batch = batch
         self._streams = streams
         self._stretch = sampler.stretch(batch)
@@ -172,12 +175,29 @@ class _Group:
 
     def gradient(self, t: int, w: Any, index: np.ndarray) -> Any:
         """g_t of the runs ``index`` of the group, which are the columns of w."""
+        rows, part = self._place(t, index)
+        return self._sampler.gradient(w, self._drawn, rows, part)
+
+    def _place(self, t: int, index: np.ndarray) -> tuple[np.ndarray, slice]:
+        """Where the samples of step t are in what was drawn, which is drawn anew when it is due."""
         place = t % self._stretch
         if place == 0:
             self._drawn, self._held = None, index  # the old stretch must go before the new one comes
             self._drawn = self._sampler.draw([self._streams[run] for run in index], self._batch)
-        rows = np.searchsorted(self._held, index)
-        return self._sampler.gradient(w, self._drawn, rows, slice(place * self._batch, (place + 1) * self._batch))
+        return np.searchsorted(self._held, index), slice(place * self._batch, (place + 1) * self._batch)
+
+    def on_device(self, w: Any) -> bool:
+        """Whether the sampler takes many steps at once where these filters are."""
+        return hasattr(self._sampler, "advance") and self._sampler.on_device(w)
+
+    def left(self, t: int) -> int:
+        """Steps from t to the end of its stretch."""
+        return self._stretch - t % self._stretch
+
+    def advance(self, t: int, w: Any, index: np.ndarray, etas: np.ndarray, ends: tuple[float, float]) -> Any:
+        """The runs after the steps t, t + 1, … of ``etas``, and how many each took before ‖w − w*‖² left the limits."""
+        rows, part = self._place(t, index)
+        return self._sampler.advance(w, self._drawn, rows, part, etas, ends)
 
 
 def _loop(group: _Group, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder, objective: Any) -> None:

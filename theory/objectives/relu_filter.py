@@ -15,9 +15,10 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from theory import checks
-from theory.arrays import shared_namespace, to_numpy
+from theory.arrays import halving, shared_namespace, to_numpy
 from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages, ImagePatches
 from theory.distributions.table import WedgeTable, wedge_table
+from theory.objectives import on_device
 from theory.objectives.fused import Layout, fused, worthwhile
 
 if TYPE_CHECKING:
@@ -165,7 +166,9 @@ class SampleLoss:
     r"""The loss on given patches: ℓ(w) = ½ Σₙ pₙ (f(w, Zₙ) − f(w*, Zₙ))².
 
     On NumPy arrays of one type a gradient of more than a few hundred thousand products is one compiled pass over the
-    data, on all CPUs, the same bits for any number of them: :mod:`theory.objectives.fused`. ``engine`` says which.
+    data, on all CPUs, the same bits for any number of them: :mod:`theory.objectives.fused`; on CuPy arrays of one type
+    it is a pass of the device: :mod:`theory.objectives.on_device`. ``engine`` says which. Where memory does not suffice
+    for a block, half of it is taken.
 
     Parameters
     ----------
@@ -207,21 +210,28 @@ class SampleLoss:
         return self._shape[2]
 
     def engine(self, runs: int = 1, dtype: Any = None) -> str:
-        """What serves so many runs of this type (the teacher's, if none is given): ``fused`` or ``plain``."""
-        return "fused" if self._fits(runs, dtype or self.teacher.dtype) else "plain"
+        """What serves so many runs of this type (the teacher's, if none is given): ``fused``, ``cuda`` or ``plain``."""
+        dtype = dtype or self.teacher.dtype
+        if self._fits(runs, dtype):
+            return "fused"
+        return "cuda" if self._on_device(runs, dtype) else "plain"
 
     def _fits(self, runs: int, dtype: Any) -> Layout | None:
         """How the patches lie in memory, if the compiled pass is to be used."""
         layout = self._layout
         return layout if worthwhile(layout, (dtype, self.labels.dtype, self.weights.dtype), runs) else None
 
-    def _blocks(self, runs: int) -> Any:
-        """Patches and the slice of samples that they are, never more than ``BLOCK`` activations at once.
+    def _on_device(self, runs: int, dtype: Any) -> bool:
+        """Whether the device's own pass is to be used."""
+        return on_device.worthwhile(self.patches, (dtype, self.labels.dtype, self.weights.dtype), runs)
 
-        Nor, where patches are cut from images, more than ``BLOCK`` of their entries.
+    def _blocks(self, runs: int, held: int | None = None) -> Any:
+        """Patches and the slice of samples that they are, never more than ``held`` (``BLOCK``) activations at once.
+
+        Nor, where patches are cut from images, more of their entries.
         """
         (n, k, p), images = self._shape, isinstance(self.patches, ImagePatches)
-        length = max(1, BLOCK // max(1, k * max(runs, p if images else 1)))
+        length = max(1, (held or BLOCK) // max(1, k * max(runs, p if images else 1)))
         for start in range(0, n, length):
             part = slice(start, min(n, start + length))
             yield self.patches.take(part) if images else self.patches[part, :, :], part
@@ -237,13 +247,20 @@ class SampleLoss:
     def gradient(self, w: Float[Any, "p *runs"]) -> Float[Any, "p *runs"]:
         """∇ℓ(w) = Σₙ pₙ (f(w, Zₙ) − f(w*, Zₙ)) (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}."""
         batch, xp = _columns(w, self.teacher)
-        if layout := self._fits(batch.shape[1], batch.dtype):
-            return fused(layout, batch, self.labels, self.weights, slope=True).reshape(w.shape)
-        return xp.reshape(self._plain_gradient(batch, xp), w.shape)
+        return xp.reshape(self._sums(batch, xp, slope=True), w.shape)
 
-    def _plain_gradient(self, batch: Float[Any, "p runs"], xp: Any) -> Float[Any, "p runs"]:
+    def _sums(self, batch: Float[Any, "p runs"], xp: Any, *, slope: bool) -> Any:
+        """The gradient, or without ``slope`` the value, from the engine for it."""
+        if layout := self._fits(batch.shape[1], batch.dtype):
+            return fused(layout, batch, self.labels, self.weights, slope=slope)
+        if self._on_device(batch.shape[1], batch.dtype):
+            return on_device.sums(self.patches, batch, self.labels, self.weights, slope=slope)
+        plain = self._plain_gradient if slope else self._plain_value
+        return halving(lambda held: plain(batch, xp, held), BLOCK)
+
+    def _plain_gradient(self, batch: Float[Any, "p runs"], xp: Any, held: int | None = None) -> Float[Any, "p runs"]:
         total = xp.zeros_like(batch)
-        for block, part in self._blocks(batch.shape[1]):
+        for block, part in self._blocks(batch.shape[1], held):
             n, k, p = block.shape
             response, active = self._response(block, batch)
             residual = (response - self.labels[part, None]) * (self.weights[part, None] / k)
@@ -254,13 +271,11 @@ class SampleLoss:
     def value(self, w: Float[Any, "p *runs"]) -> Float[Any, "*runs"]:
         """ℓ(w)."""
         batch, xp = _columns(w, self.teacher)
-        if layout := self._fits(batch.shape[1], batch.dtype):
-            return fused(layout, batch, self.labels, self.weights, slope=False).reshape(w.shape[1:])
-        return xp.reshape(self._plain_value(batch, xp), w.shape[1:])
+        return xp.reshape(self._sums(batch, xp, slope=False), w.shape[1:])
 
-    def _plain_value(self, batch: Float[Any, "p runs"], xp: Any) -> Float[Any, " runs"]:
+    def _plain_value(self, batch: Float[Any, "p runs"], xp: Any, held: int | None = None) -> Float[Any, " runs"]:
         total = xp.zeros((batch.shape[1],), dtype=batch.dtype)
-        for block, part in self._blocks(batch.shape[1]):
+        for block, part in self._blocks(batch.shape[1], held):
             residual = self._response(block, batch)[0] - self.labels[part, None]
             total = total + self.weights[part] @ residual**2 / 2
         return total

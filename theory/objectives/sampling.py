@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import shared_namespace
+from theory.objectives import on_device
 
 STRETCH = 1 << 12
 """Random numbers that one run draws at once, if a step needs fewer. Another value makes other runs."""
@@ -58,6 +59,33 @@ class _Sampler(ABC):
         data, noise = drawn
         z = self._minibatch(data, rows, part)
         return filter_gradient(w, z, self.teacher, None if noise is None else _rows(noise, rows, part))
+
+    @abstractmethod
+    def on_device(self, w: Float[Any, "p runs"]) -> bool:
+        """Whether ``advance`` serves these filters."""
+
+    @abstractmethod
+    def _indexed(self, data: Any) -> tuple[Any, Any]:
+        """What was drawn, as patches (n, k, p) and which of them each run takes, if not those that are its own."""
+
+    def advance(
+        self,
+        w: Float[Any, "p runs"],
+        drawn: tuple[Any, Any],
+        rows: np.ndarray,
+        part: slice,
+        etas: Float[np.ndarray, "steps runs"],
+        ends: tuple[float, float],
+    ) -> tuple[Float[Any, "p runs"], np.ndarray]:
+        """w after a step for each row of ``etas``, the first on the samples ``part``, all of them on the device.
+
+        A run ends once ‖w − w*‖² is at most the first limit, or not at most the second; the steps that it took come
+        with it.
+        """
+        data, noise = drawn
+        patches, order = self._indexed(data)
+        where = {"rows": rows, "drawn": data.shape[1], "part": part, "batch": part.stop - part.start}
+        return on_device.minibatch_steps(patches, order, noise, w, self.teacher, **where, etas=etas, limits=ends)
 
     def _noise(self, streams: Streams, samples: int, xp: Any) -> Any:
         """From a stream that the run's own gives birth to: with noise or without, a run sees the same patches."""
@@ -142,6 +170,13 @@ class FreshSamples(_Sampler):
     def _minibatch(self, drawn: Any, rows: np.ndarray, part: slice) -> Float[Any, "runs batch k p"]:
         return _rows(drawn, rows, part)
 
+    def on_device(self, w: Float[Any, "p runs"]) -> bool:
+        # Laws draw float64.
+        return on_device.descends(self.teacher, w) and self.teacher.dtype == np.float64
+
+    def _indexed(self, data: Any) -> tuple[Any, Any]:
+        return array_namespace(data).reshape(data, (-1, *data.shape[2:])), None
+
 
 class FixedSample(_Sampler):
     """Minibatches of a fixed sample: E g is the gradient of its ``SampleLoss``.
@@ -197,6 +232,14 @@ class FixedSample(_Sampler):
         xp, which = array_namespace(self.teacher), drawn[rows, part]
         z = self.patches.take(which.ravel(), xp=xp)
         return xp.reshape(z, (*which.shape, self.patches.k, self.patches.dim))
+
+    def on_device(self, w: Float[Any, "p runs"]) -> bool:
+        # Noise is float64.
+        alike = not self.noise or self.teacher.dtype == np.float64
+        return alike and isinstance(self.patches, _Held) and on_device.descends(self.teacher, w, self.patches.patches)
+
+    def _indexed(self, data: Any) -> tuple[Any, Any]:
+        return self.patches.patches, data.astype(np.int64)
 
 
 class _Held:

@@ -123,7 +123,7 @@ def left_behind(*distances):
     d = np.array(distances)[:, None]
     outcome = (theory.descent.Outcome.STEP_LIMIT,)
     return theory.descent.Descent(
-        np.arange(d.size), d, d, d, d, outcome, np.array([d.size - 1]), d[-1], np.zeros((2, 1))
+        np.arange(d.size), d, d, d, d, outcome, np.array([d.size - 1]), d[-1], np.zeros((2, 1)), 0, "loop"
     )
 
 

@@ -1,0 +1,42 @@
+"""The CUDA sources beside this module, compiled by CuPy for the device that there is, once a set of shapes."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+OPTIONS = ("-std=c++17", "--fmad=true")
+"""Of the compiler. Products and sums are plain fused multiply-adds: no TF32, no approximate division."""
+
+
+def source(name: str) -> str:
+    """The text of ``name``.cu."""
+    return (files("theory.kernels") / f"{name}.cu").read_text(encoding="utf-8")
+
+
+def defines(macros: dict[str, Any]) -> tuple[str, ...]:
+    """The macros as options of a compiler.
+
+    >>> defines({"P": 25, "REAL": "float"})
+    ('-DP=25', '-DREAL=float')
+    """
+    return tuple(f"-D{name}={value}" for name, value in macros.items())
+
+
+def load(name: str, macros: dict[str, Any]) -> Any:
+    """The kernels of ``name``.cu compiled with these macros: ``get_function`` of it gives them by name."""
+    return _loaded(name, defines(macros), _device())
+
+
+def _device() -> int:
+    import cupy
+
+    return int(cupy.cuda.Device().id)
+
+
+@cache
+def _loaded(name: str, macros: tuple[str, ...], device: int) -> Any:
+    import cupy
+
+    return cupy.RawModule(code=source(name), options=(*OPTIONS, *macros))

@@ -1,0 +1,188 @@
+r"""The steps of a sample loss and of minibatches on a CUDA device: what :mod:`theory.objectives.fused` is on the CPU.
+
+One kernel (``theory/kernels/filter_step.cu``) reads every patch once and leaves the sums of each unit of samples in a
+row of its own; another adds the rows in a fixed order. How the work is cut follows from the shapes alone, so the result
+is the same bits every time, however much memory there was for the rows. The sizes below are reasoned, not measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_cupy_array
+from jaxtyping import Float
+
+from theory.arrays import halving, to_numpy
+from theory.kernels import cuda
+
+THREADS = 128
+"""Of a block."""
+
+WARP = 32
+
+REGISTERS = {"float32": 32, "float64": 16}
+"""Entries of a patch that a thread keeps, at most: with the filter and two sums, four times that of 255 registers."""
+
+TILE = 24 << 10
+"""Bytes of patches that a block keeps in shared memory, about: several blocks fit on a multiprocessor."""
+
+UNITS = 528
+"""Sums that a gradient is made of, at most: four blocks for each of 132 multiprocessors."""
+
+ROWS = 32
+"""Rows that ``gather`` adds to side by side."""
+
+HELD = 1 << 26
+"""Numbers in the rows of sums at once, at most; fewer when memory runs out."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a pass over n samples of k patches of p numbers is cut: macros of the kernel, units, samples a lane."""
+
+    macros: dict[str, Any]
+    units: int
+    per: int
+    across: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Blocks along the samples and the runs."""
+        return self.units, self.across
+
+
+def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool) -> Plan | None:
+    """How the work is cut; None if a patch has more numbers than a warp holds.
+
+    >>> found = plan((20_000, 9, 25), 32, np.float32, slope=True)
+    >>> found.grid, found.per, found.macros["PARTS"], found.macros["SLICE"], found.macros["LANES"]
+    ((500, 1), 10, 1, 25, 4)
+    """
+    (n, k, p), name = shape, np.dtype(dtype).name
+    parts = _power(-(-p // REGISTERS[name]))
+    if parts > WARP or not runs:
+        return None
+    slice_ = -(-p // parts)
+    side_by_side = min(_power(runs), WARP, THREADS // parts)
+    lanes, wide = THREADS // (parts * side_by_side), 16 // np.dtype(dtype).itemsize
+    per = -(-n // (UNITS * lanes))
+    if per * k >= 1 << 30 or -(-runs // side_by_side) >= 1 << 16:  # rows that a lane counts; blocks across a grid
+        return None
+    vectors = parts * -(-slice_ // wide)
+    chunk = max(1, min(per * k, TILE // (lanes * (16 * vectors + 2 * np.dtype(dtype).itemsize))))
+    macros = {
+        "REAL": "float" if name == "float32" else "double",
+        "P": p,
+        "K": k,
+        "SLOPE": int(slope),
+        "THREADS": THREADS,
+        "PARTS": parts,
+        "SLICE": slice_,
+        "RUNS": side_by_side,
+        "LANES": lanes,
+        "CHUNK": chunk,
+        # An odd number of vectors apart, neighbouring lanes meet in no bank.
+        "PITCH": chunk * vectors | 1,
+        "ROWS": ROWS,
+    }
+    return Plan(macros, -(-n // (per * lanes)), per, -(-runs // side_by_side))
+
+
+def _power(number: int) -> int:
+    """The least power of two that is not below the number."""
+    return 1 << (number - 1).bit_length()
+
+
+def worthwhile(patches: Any, dtypes: tuple[Any, ...], runs: int) -> bool:
+    """Whether ``sums`` serves: CuPy arrays (n, k, p) of one type, float32 or float64, in any strides."""
+    if not is_cupy_array(patches) or patches.dtype.name not in REGISTERS:
+        return False
+    return (
+        all(dtype == patches.dtype for dtype in dtypes)
+        and plan(patches.shape, runs, patches.dtype, slope=True) is not None
+    )
+
+
+def sums(
+    patches: Float[Any, "n k p"],
+    w: Float[Any, "p runs"],
+    labels: Float[Any, " n"],
+    weights: Float[Any, " n"],
+    *,
+    slope: bool,
+) -> Float[Any, "..."]:
+    """Σₙ pₙ (f(w, Zₙ) − yₙ) (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, or without ``slope`` ½ Σₙ pₙ (f(w, Zₙ) − yₙ)²."""
+    xp, runs = array_namespace(w), w.shape[1]
+    cut = plan(patches.shape, runs, w.dtype, slope=slope)
+    assert cut is not None, "worthwhile() was not asked"
+    kernels = cuda.load("filter_step", cut.macros)
+    whole = tuple(xp.ascontiguousarray(array) for array in (labels, weights, w))
+    steps = (np.int64(step // patches.itemsize) for step in patches.strides)
+    data = (patches, *steps, *whole, np.int64(patches.shape[0]), np.int64(runs), np.int64(cut.per))
+    most = max(1, min(-(-cut.units // ROWS), HELD // (ROWS * patches.shape[2] * runs)))
+    return halving(lambda size: _added(kernels, cut, data, w, ROWS * size, slope=slope), most)
+
+
+def _added(kernels: Any, cut: Plan, data: Any, w: Any, length: int, *, slope: bool) -> Any:
+    """The sums of all units, so many at once."""
+    xp, (p, runs) = array_namespace(w), w.shape
+    shape = (p, runs) if slope else (runs,)
+    width = p * runs if slope else runs
+    parts = xp.empty((min(length, cut.units), width), dtype=w.dtype)
+    carry, out = xp.zeros((ROWS, width), dtype=w.dtype), xp.empty(shape, dtype=w.dtype)
+    scale = w.dtype.type(1.0 if slope else 0.5)
+    for first in range(0, cut.units, length):
+        units = min(length, cut.units - first)
+        kernels.get_function("filter_sums")((units, cut.across), (THREADS,), (*data, np.int64(first), parts))
+        arguments = (parts, np.int64(units), np.int64(width), carry, out, scale)
+        kernels.get_function("gather")((-(-width // WARP),), (WARP, ROWS), arguments)
+    return out
+
+
+def descends(teacher: Any, *others: Any) -> bool:
+    """Whether ``minibatch_steps`` serves: CuPy arrays of one type, patches of no more numbers than a warp can hold."""
+    if not is_cupy_array(teacher) or teacher.dtype.name not in REGISTERS:
+        return False
+    return teacher.shape[0] <= WARP * REGISTERS[teacher.dtype.name] and all(x.dtype == teacher.dtype for x in others)
+
+
+def minibatch_macros(p: int, k: int, batch: int, real: str) -> dict[str, Any]:
+    """The macros of the kernel, for patches and minibatches of this size."""
+    return {"REAL": real, "P": p, "K": k, "EACH": -(-p // WARP), "WARPS": min(4, batch)}
+
+
+def minibatch_steps(
+    patches: Float[Any, "n k p"],
+    order: Any,
+    noise: Any,
+    w: Float[Any, "p runs"],
+    teacher: Float[Any, " p"],
+    *,
+    rows: np.ndarray,
+    drawn: int,
+    part: slice,
+    batch: int,
+    etas: Float[np.ndarray, "steps runs"],
+    limits: tuple[float, float],
+) -> tuple[Float[Any, "p runs"], np.ndarray]:
+    """So many steps as ``etas`` has rows, on the samples from ``part.start`` on, and how many each run took.
+
+    A run ends where ‖w − w*‖² is not within the limits. Sample s of run r is patch ``order[rows[r], s]``, or, without
+    an order, ``rows[r] * drawn + s``.
+    """
+    xp, (_, k, p) = array_namespace(w), patches.shape
+    macros = minibatch_macros(p, k, batch, "float" if w.dtype == np.float32 else "double")
+    w, taken = xp.asarray(w, copy=True, order="C"), xp.zeros(w.shape[1], dtype=xp.int64)
+    # A null pointer is a number of its size.
+    held = [np.int64(0) if array is None else xp.ascontiguousarray(xp.asarray(array)) for array in (order, noise)]
+    strides = (np.int64(step // patches.itemsize) for step in patches.strides)
+    lengths = xp.asarray(np.ascontiguousarray(etas, dtype=w.dtype))
+    numbers = (np.int64(number) for number in (w.shape[1], drawn, part.start, batch, etas.shape[0]))
+    ends = (w.dtype.type(limit) for limit in limits)
+    where = xp.asarray(np.asarray(rows, dtype=np.int64))
+    arguments = (patches, *strides, *held, where, xp.ascontiguousarray(teacher), lengths, *numbers, *ends, w, taken)
+    step = cuda.load("minibatch_steps", macros).get_function("minibatch_steps")
+    step((w.shape[1],), (macros["WARPS"] * WARP,), arguments)
+    return w, to_numpy(taken)
