@@ -19,7 +19,6 @@ import theory
 from theory.claims import verdict
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER
-from theory.descent import Recursion
 
 NOISE, DOUBLED, DOUBLED_PAPER = "noisy labels", "γ' doubled", "γ' doubled, paper's form"
 FORMS = {"prescribed": "paper", "half": "sharp", "sharp": "sharp", "neuron": "neuron"}
@@ -83,12 +82,13 @@ class _Plan:
     name: str
     one: bool
 
-    def form(self, name: str, times: float = 1.0, noise: float = 0.0) -> Recursion:
+    def form(self, name: str, times: float = 1.0, noise: float = 0.0) -> Any:
         """The recursion of a form, with γ' multiplied by ``times`` and noise of this standard deviation."""
+        rule = theory.descent.Recursion
         if name == "paper":
             # ‖g‖ ≤ R² d ≤ B in the region; with noise, E‖g‖² ≤ B².
-            return Recursion.bounded(self.eta, times * self.gamma, R * math.hypot(R * self.region, noise))
-        make = Recursion.one_neuron if name == "neuron" else Recursion.realizable
+            return rule.bounded(self.eta, times * self.gamma, R * math.hypot(R * self.region, noise))
+        make = rule.one_neuron if name == "neuron" else rule.realizable
         return make(self.eta, times * self.gamma, radius=R, noise=noise)
 
     @property
@@ -188,7 +188,7 @@ def _upper(
         yield Finding(float(_predicted(plan, name, bound, t)), mean, low, high, form=form, details=details, **more)
 
 
-def _predicted(plan: _Plan, name: str, bound: Recursion, t: Any) -> Any:
+def _predicted(plan: _Plan, name: str, bound: Any, t: Any) -> Any:
     """The bound on E d_T²; the paper's is written with the whole of the floor."""
     if name == "paper":
         return bound.factor**t * plan.start**2 + bound.floor
