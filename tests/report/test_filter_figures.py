@@ -68,3 +68,11 @@ def test_it_is_drawn_from_the_columns_of_the_claim():
     drawing = figures.FIGURES["du2018.filter_rate"]
     assert drawing.draw is filter_figures.covered
     assert set(drawing.columns) == {*COLUMNS, "starts"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(math.inf, "∞"), (0.0976, "0.098"), (6.14, "6.1"), (99.4, "99"), (99.6, "100"), (1852.2, "1852")],
+)
+def test_a_tile_has_no_powers_of_ten(value, text):
+    assert filter_figures._short(value) == text

@@ -81,7 +81,7 @@ def _short(value: float) -> str:
     """At most three characters."""
     if math.isinf(value):
         return "∞"
-    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
 DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] = {
