@@ -24,7 +24,7 @@ class Step(Timed):
 
     version = "1"
     timeout = 120.0
-    params: list[Any] = [*OnBackend.params, list(SIZES), ["float32", "float64"]]
+    params: list[Any] = [*OnBackend.params, list(SIZES), ["float32"]]
     param_names = [*OnBackend.param_names, "size", "type"]
 
     def prepare(self, size: str, dtype: str) -> None:
@@ -46,7 +46,7 @@ class ImageStep(Timed):
 
     version = "1"
     timeout = 120.0
-    params: list[Any] = [["numpy"], ["float32", "float64"]]
+    params: list[Any] = [["numpy"], ["float32"]]
     param_names = [*OnBackend.param_names, "type"]
 
     def prepare(self, dtype: str) -> None:
@@ -66,7 +66,7 @@ class Stream(Timed):
 
     version = "1"
     timeout = 120.0
-    params: list[Any] = [["numpy"], [100_000, 1_000_000]]
+    params: list[Any] = [["numpy"], [1_000_000]]
     param_names = [*OnBackend.param_names, "samples"]
 
     def prepare(self, samples: int) -> None:

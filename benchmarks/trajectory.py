@@ -35,7 +35,7 @@ class SampleTrajectory(Timed):
 
     version = "1"
     timeout = 120.0
-    params: list[Any] = [["numpy"], [5_000, 50_000, 500_000], [1e-3, 1e-4]]
+    params: list[Any] = [["numpy"], [5_000, 500_000], [1e-3]]
     param_names = [*OnBackend.param_names, "steps", "step"]
 
     def prepare(self, steps: int, eta: float) -> None:
