@@ -60,7 +60,7 @@ class Patches(OnGrid):
 class ExactGradient(OnGrid):
     """Population gradient of a filter on overlapping patches."""
 
-    params: list[Any] = [*OnGrid.params, [1]]
+    params: list[Any] = [*OnGrid.params, [1, 100]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def make(self, runs: int) -> None:
@@ -76,7 +76,7 @@ class ExactGradient(OnGrid):
 class SampledGradient(OnGrid):
     """The same on the patches of 500 images, all of them held."""
 
-    params: list[Any] = [*OnGrid.params, [20]]
+    params: list[Any] = [*OnGrid.params, [1, 20]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def make(self, runs: int) -> None:
@@ -93,7 +93,7 @@ class SampledGradient(OnGrid):
 class Stochastic(OnGrid):
     """Stochastic descent, a fresh image a step, of many runs at once. The number of steps depends on the grid."""
 
-    params: list[Any] = [*OnGrid.params, [1000]]
+    params: list[Any] = [*OnGrid.params, [100, 1000]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def prepare(self, grid: str, runs: int) -> None:
