@@ -17,7 +17,7 @@ from theory.objectives import SampleLoss
 @contextlib.contextmanager
 def worth(products: float) -> Iterator[None]:
     """Activations are used again from this much work on."""
-    before, trajectory.WORTH = trajectory.WORTH, products  # type: ignore[assignment]
+    before, trajectory.WORTH = trajectory.WORTH, products
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ batch only if the step is adaptive, and as much as the samples again over k if k
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ from theory.kernels import constants as at
 from theory.objectives import SampleLoss
 from theory.objectives.relu_filter import angle_between
 
-WORTH = 2 * 10**9
+WORTH: float = 2 * 10**9
 """Products w·z, times p, that the plain loop may come to before this is worth loading the kernels: some seconds."""
 
 BUDGET = 1 << 30
@@ -104,7 +105,7 @@ def _laid(rule: StepRule, run: int) -> tuple[float, ...] | None:
         etas = _laid(rule.rule, run)
         return None if etas is None else tuple(eta * rule.factor for eta in etas)
     if isinstance(rule, Constant):
-        return (rule.eta[run] if isinstance(rule.eta, tuple) else float(rule.eta),)  # type: ignore[arg-type]
+        return (rule.eta[run] if isinstance(rule.eta, Sequence) else rule.eta,)
     if isinstance(rule, Prescribed):
         return (rule.eta,)
     return tuple(rule.etas) if isinstance(rule, Schedule) else None
