@@ -8,7 +8,6 @@ import numpy as np
 
 from benchmarks.common import OnBackend, Timed
 from benchmarks.losses import SEED, filters, teacher
-from theory.descent import Constant, descend_stochastically
 from theory.distributions import GaussianImages
 from theory.distributions.patches import patch_blocks, patches
 from theory.objectives import FreshSamples, OverlapLoss, SampleLoss
@@ -98,17 +97,20 @@ class Stochastic(OnGrid):
 
     def prepare(self, grid: str, runs: int) -> None:
         """The sampler, and starts."""
+        # Here, because loading it costs each of the other processes more than what they measure.
+        from theory.descent import Constant, descend_stochastically
+
         super().prepare(grid)
-        self.steps = STEPS[grid]
+        self.descend, self.step, self.steps = descend_stochastically, Constant(1e-3), STEPS[grid]
         self.sampler = FreshSamples(self.law, self.teacher)
         self.start = filters(self.law.dim, runs, self.xp)
 
     def run(self) -> None:
         """All steps of all runs."""
-        found = descend_stochastically(
+        found = self.descend(
             self.sampler,
             self.start,
-            step=Constant(1e-3),
+            step=self.step,
             steps=self.steps,
             batch=1,
             rng=np.random.default_rng(SEED),

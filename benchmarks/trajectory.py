@@ -31,7 +31,7 @@ def sample(n: int, patches: int) -> SampleLoss:
 
 
 class SampleTrajectory(Timed):
-    """A step of 0.001 on 100,000 inputs, or of 0.0001; no run ends before its last step."""
+    """Steps of 0.001 on 100,000 inputs; no run ends before its last step."""
 
     version = "1"
     timeout = 120.0
