@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import OnBackend, Timed, bounded
+from benchmarks.common import OnBackend, Timed, bounded, unit
 from benchmarks.losses import SEED
 from theory import problems
 from theory.descent import Constant, descend
@@ -72,14 +72,13 @@ class Digits(OnBackend):
         descent.prepare()
         self.loss, self.found = descent.loss, descent.run()
 
+    @unit("1 − cosine")
     def track_recovery_digits(self, *_: Any) -> float:
         """Mean of 1 − cos ∠(w, w*) over the starts; rounding begins below 1e-15."""
         true = np.broadcast_to(self.loss.teacher[:, None], self.found.w.shape)
         return bounded(np.mean(1 - problems.cosine(self.found.w, true)), floor=1e-15)
 
+    @unit("relative loss")
     def track_relative_loss(self, *_: Any) -> float:
         """Mean over the starts of mean squared error over mean square label."""
         return bounded(np.mean(self.loss.relative(self.found.loss[-1])), floor=1e-30)
-
-    track_recovery_digits.unit = "1 − cosine"  # type: ignore[attr-defined]
-    track_relative_loss.unit = "relative loss"  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 
 from theory import checks
 from theory.distributions import ImagePatches
+from theory.kernels.constants import BLOCK, FLOOR
 from theory.objectives.relu_filter import _columns
 
 BUDGET = 1 << 30
@@ -85,14 +86,14 @@ class Sides:
         from theory.kernels import sides
 
         self._cut, self._move = cut, sides.move
-        self._floor = sides.FLOOR
+        self._floor = FLOOR
         n, k = cut.images.shape[0], cut.first.size
         self.w = np.zeros(cut.entry.size)
         self.path = 0.0
         self.response = np.zeros(n)
         self.total = np.empty((n, cut.entry.size))
         self.limit = np.empty((n, k), dtype=np.float32)
-        self.least = np.empty((n, 1 + -(-k // sides.BLOCK)), dtype=np.float32)
+        self.least = np.empty((n, 1 + -(-k // BLOCK)), dtype=np.float32)
         self.flips = np.empty(n, dtype=np.int64)
         self._forget()
 
