@@ -27,6 +27,7 @@ from theory.closeness import (
     estimated,
     exact,
     gamma_bound,
+    gaussian,
     margin_of,
     sample,
     searched,
@@ -34,6 +35,7 @@ from theory.closeness import (
 from theory.descent import Along, Progress
 from theory.distributions import (
     ClosePatches,
+    GaussianImages,
     close_moments,
     close_table,
     close_tables,
@@ -206,6 +208,21 @@ def boxed() -> None:
         assert np.linalg.eigvalsh(u[1].T @ u[1] / 40)[-1] <= 0.9 * found.beta.upper
 
 
+def image() -> None:
+    """Apart patches: the suprema over θ ≤ φ = 0.3 are at θ → 0 (β) and φ, on stretches of φ/2048."""
+    phi, k = 0.3, 6
+    found = closeness(GaussianImages(30, 5, 5), phi)
+    gamma = (math.pi - phi - math.sin(phi)) / (2 * math.pi * k)
+    assert found.gamma.lower <= gamma * (1 + 1e-14)
+    assert gamma * (1 - 1e-14) <= found.gamma.upper
+    assert found.gamma.upper == pytest.approx(gamma, rel=1e-12)
+    mean = math.sin(phi / 2) ** 2 / (2 * math.pi * phi)
+    beta = (1 + math.sin(phi) / phi) / (2 * math.pi * k) + (1 - 1 / k) * mean
+    cross = (1 - 1 / k) * (math.sin(phi) / (2 * math.pi * phi) + mean)
+    assert found.beta.upper == pytest.approx(beta, rel=1e-3)
+    assert found.cross.upper == pytest.approx(cross, rel=1e-3)
+
+
 def near() -> None:
     """ρ of a sample, and the extreme case of its bound; the bound on γ for one neuron on the circle."""
     angles = np.array([[-0.4, 0.4, 0.4, 0.4]])
@@ -272,7 +289,7 @@ SIZE = {"runs": 8, "steps": 300, "longest": 400}
 CHECKS: dict[str, Callable[[], None]] = {
     check.__name__: check
     for check in (
-        moments, sums, table, loss, tilted, constants, promises, step, swept, boxed, near, bound, counts, limits,
+        moments, sums, table, loss, tilted, constants, promises, step, swept, boxed, image, near, bound, counts, limits,
     )
 }  # fmt: skip
 CHECKS |= {
@@ -426,6 +443,11 @@ PLANTS: dict[str, Plant] = {
     "samples in doubt forgotten": Plant(searched._Search, "beta", without_doubt, ["boxed"]),
     "γ of a box × 1.1": Plant(searched._Search, "gamma", scaled(searched._Search.gamma, 1.1), ["boxed"]),
     "a bound on ρ that is ρ": Plant(sys.modules[__name__], "closeness_bound", lambda law: law.closeness, ["near"]),
+    "γ of an image × 1.02": Plant(gaussian, "_least", scaled(gaussian._least, 1.02), ["image"]),
+    "β of an image × 1.02": Plant(gaussian, "_thin", scaled(gaussian._thin, 1.02), ["image"]),
+    "‖m_{+−}‖² × 1.02": Plant(gaussian, "_mean", scaled(gaussian._mean, 1.02), ["image"]),
+    "‖m_{++}‖‖m_{+−}‖ × 1.02": Plant(gaussian, "_product", scaled(gaussian._product, 1.02), ["image"]),
+    "E[Z_avg Z_avgᵀ] × 1.02": Plant(gaussian, "average_moment", scaled(gaussian.average_moment, 1.02), ["image"]),
     "the bound on γ × 1.1": Plant(bounds, "_beyond", scaled(bounds._beyond, 1.1), ["bound"]),
     "μ halved": Plant(bounds, "_raised", scaled(bounds._raised, 0.5), ["counts"]),
     "sums × 1.05": Plant(confident, "_regions", half_gone, ["limits"]),
