@@ -39,7 +39,7 @@ from theory.closeness.exact import FACTORS, Constants, Curve, exact_constants, l
 from theory.closeness.gaussian import gaussian_brackets
 from theory.closeness.sample import Brackets, Sample, plane_brackets, sample_curve
 from theory.closeness.searched import searched_brackets
-from theory.distributions import ClosePatches, GaussianImages
+from theory.distributions import ClosePatches, GaussianImages, PatchGrid
 from theory.smoothness.caps import BUDGET
 
 __all__ = [
@@ -139,7 +139,7 @@ def curve(law: Any, *, teacher: Any = None, weights: Any = None) -> Curve:
 
 
 def _patches(given: Any, laws: str) -> Any:
-    if hasattr(given, "sample"):
+    if hasattr(given, "sample") or isinstance(given, PatchGrid):
         required = f"a {laws}, or patches of shape (n, k, p); of any other law take a sample"
         raise checks.refuse("law", getattr(given, "label", type(given).__name__), required)
     return given

@@ -195,7 +195,15 @@ class ImageLoss:
         return float(np.linalg.eigvalsh(mass.T @ mass / self.n)[-1])
 
     def relative(self, value: Any) -> Any:
-        """A loss as mean squared error over mean square label."""
+        """A loss as mean squared error over mean square label.
+
+        Raises
+        ------
+        BadInput
+            If all labels are 0.
+        """
+        if not self.power:
+            raise checks.refuse("labels", "0 for every image", "different from 0 for one at least: a loss relative to")
         return 2 * value / self.power
 
     def hessian(self, w: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
