@@ -16,7 +16,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
-from theory.arrays import to_numpy
+from theory.arrays import halving, to_numpy
 from theory.descent.gradient import _Limits, _norm, _Recorder, _Runs, _Whole
 from theory.descent.outcome import Outcome
 from theory.descent.steps import Constant, Scaled, StepRule
@@ -46,10 +46,10 @@ def loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
     laid = _table(rule, runs)
     assert laid is not None, "serves() was not asked"
     runs.engine[runs.index] = "blocks"
-    whole, most = _Whole(objective, runs), max(1, min(LONGEST, HELD // runs.w.size))
-    t, count, block = 0, FIRST // 2, None
+    trail = halving(lambda steps: _room(runs.w, steps), max(1, min(LONGEST, HELD // runs.w.size)))
+    whole, most, t, count, block = _Whole(objective, runs), trail.shape[0], 0, FIRST // 2, None
     while runs.index.size:
-        block = block or _Block(objective, runs, laid, limits, still, t, most)
+        block = block or _Block(objective, runs, laid, limits, still, t, trail)
         count = min(2 * count, most, limits.steps + 1 - t)
         block.advance(count)
         whole.count(runs.index, count)
@@ -76,16 +76,21 @@ def _table(rule: StepRule, runs: _Runs) -> Float[np.ndarray, "steps runs"] | Non
     return None if columns[0] is None else np.array(columns, dtype=float).T
 
 
+def _room(w: Float[Any, "p runs"], steps: int) -> Float[Any, "steps numbers"]:
+    """Memory for the iterates of so many steps."""
+    return array_namespace(w).empty((steps, w.size), dtype=w.dtype)
+
+
 class _Block:
     """The runs still going, in memory of their own that stays where it is, and what takes them a step on."""
 
     def __init__(
-        self, objective: Any, runs: _Runs, laid: np.ndarray, limits: _Limits, still: float, t: int, most: int
+        self, objective: Any, runs: _Runs, laid: np.ndarray, limits: _Limits, still: float, t: int, trail: Any
     ) -> None:
-        xp = array_namespace(runs.w)
+        xp, most = array_namespace(runs.w), trail.shape[0]
         self.w = xp.asarray(runs.w, copy=True, order="C")
         (p, count), dtype = self.w.shape, self.w.dtype
-        self.trail = xp.empty((most, p, count), dtype=dtype)
+        self.trail = xp.reshape(xp.reshape(trail, (-1,))[: most * p * count], (most, p, count))
         self.fate = xp.zeros((3, count), dtype=xp.float64)
         self.fate[0, :] = t
         slope = xp.empty_like(self.w)
