@@ -76,6 +76,12 @@ def test_float32(device):
     assert set(descend(loss, start, step=Constant((0.1,) * 5), steps=3).engine) == {"loop"}
 
 
+def test_a_teacher_of_another_type(device):
+    loss = SampleLoss(Z, W_STAR.astype(np.float32))
+    found, wanted = (run(loss, W, device, on, steps=9) for on in (True, False))
+    alike(found, wanted, 40 * 300 * EPS)
+
+
 RULES = [Constant((0.5, 0.1, 0.2, 0.3, 0.4)), Schedule((0.5, 0.1, 0.4)), Prescribed(0.1, 0.1, 0.2)]
 
 

@@ -96,10 +96,10 @@ class _Block:
         slope = xp.empty_like(self.w)
         self._slope = objective.launches(self.w, slope)
         own = laid[:, runs.index] if laid.shape[1] > 1 else laid
-        teacher = xp.ascontiguousarray(objective.teacher)
+        teacher = xp.ascontiguousarray(xp.astype(objective.teacher, dtype))
         tables = teacher, xp.asarray(np.ascontiguousarray(own, dtype=dtype))
         numbers = (np.int64(number) for number in (*own.shape, count, limits.steps))
-        norm = float(_norm(teacher[:, None], xp)[0])
+        norm = float(_norm(objective.teacher[:, None], xp)[0])
         ends = (dtype.type(number) for number in (norm, limits.tolerance, limits.region, still))
         self._arguments = (self.w, slope, *tables, *numbers, *ends, self.fate, self.trail)
         self._step = cuda.load("descent_step", macros(p, most, dtype)).get_function("descent_step")
