@@ -63,6 +63,11 @@ class WedgeTable:
         square = angle * angle
         return square * angle * value[:, 0], square * value[:, 1]
 
+    @property
+    def panels(self) -> tuple[Any, Any, Any, Any]:
+        """What ``plane`` reads: the panels' edges, centres, scales and coefficients."""
+        return self.edges, self._centre, self._scale, self._leading  # type: ignore[attr-defined]
+
     def _evaluate(self, coefficients: Any, angle: Any) -> Any:
         return horner(self.edges, self._centre, self._scale, coefficients, angle)
 
