@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded
+from benchmarks.common import Timed, bounded, unit
 from benchmarks.reference import gaussian_slack
 from theory.claims import registry
 from theory.claims.claim import Cell, Setting
@@ -40,14 +40,13 @@ class Rate(Timed):
         found = next(one for one in self.run().findings if one.form == "paper" and not one.control)
         return slack(found, self.claim.relation) or math.nan
 
+    @unit("promised / measured")
     def track_tightness(self, *_: Any) -> float:
         """Promised over measured contraction, at the step where it is largest; above 1 the theorem is violated."""
         return bounded(1 / self._slack(), floor=0.0)
 
+    @unit("relative error")
     def track_slack_error(self, *_: Any) -> float:
         """Relative error of the slack. The claim steps by tabulated angles, which changes it by less than 1e-5."""
         starts = half_disc(RUNS, DIM, rng=np.random.default_rng(SEED))
         return bounded(abs(self._slack() / gaussian_slack(starts, STEPS) - 1), floor=1e-5)
-
-    track_tightness.unit = "promised / measured"  # type: ignore[attr-defined]
-    track_slack_error.unit = "relative error"  # type: ignore[attr-defined]

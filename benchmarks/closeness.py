@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded, error
+from benchmarks.common import Timed, bounded, error, unit
 from theory.claims import registry
 from theory.claims.claim import Cell, Setting
 from theory.claims.verdict import slack
@@ -47,12 +47,11 @@ class Constants:
         """Largest resident memory."""
         self.run(self.law)
 
+    @unit("relative error")
     def track_gamma_error(self, spread: float) -> float:
         """Relative error of γ where k patches are one, from the table of one neuron; rounding begins below 1e-12."""
         law = ClosePatches(2, 4, spread, 0.0)
         return error([c.gamma for c in self.run(law)], [smoothness(law.law, a).gamma for a in ANGLES], floor=1e-12)
-
-    track_gamma_error.unit = "relative error"  # type: ignore[attr-defined]
 
 
 class SampleConstants:
@@ -79,12 +78,11 @@ class SampleConstants:
         """Largest resident memory."""
         self.run()
 
+    @unit("relative width")
     def track_gamma_width(self, k: int) -> float:
         """How far the bracket of γ is open, relative to its upper end; rounding begins below 1e-9."""
         gamma = self.run().gamma
         return bounded((gamma.upper - gamma.lower) / gamma.upper, floor=1e-9)
-
-    track_gamma_width.unit = "relative width"  # type: ignore[attr-defined]
 
 
 class Estimated:
@@ -146,9 +144,8 @@ class FilterRate(Timed):
         """Measure the cell."""
         return self.claim.measure(self.cell, Setting(rng=np.random.default_rng(SEED), xp=self.xp, profile="quick"))
 
+    @unit("measured / promised")
     def track_tightness(self, *_: Any) -> float:
         """Measured over promised contraction, at the step where it is least; the nearer to 1, the tighter."""
         found = next(one for one in self.run().findings if one.form == self.form and not one.control)
         return bounded(slack(found, self.claim.relation) or math.nan, floor=0.0)
-
-    track_tightness.unit = "measured / promised"  # type: ignore[attr-defined]

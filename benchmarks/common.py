@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,18 @@ from theory.checks import BadInput
 
 CAP = 1e6
 """The error that stands for every larger one, for infinity and for NaN."""
+
+Track = TypeVar("Track", bound=Callable[..., float])
+
+
+def unit(name: str) -> Callable[[Track], Track]:
+    """Decorator of a tracked figure: ``name`` is the unit in which ASV shows it."""
+
+    def named(track: Track) -> Track:
+        track.__dict__["unit"] = name
+        return track
+
+    return named
 
 
 def error(measured: Any, exact: Any, *, floor: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import reference
-from benchmarks.common import bounded, error
+from benchmarks.common import bounded, error, unit
 from theory import problems
 from theory.distributions import UniformSphere
 from theory.smoothness import smoothness
@@ -49,11 +49,10 @@ class Constants:
         """Largest resident memory."""
         self.run()
 
+    @unit("relative error")
     def track_gamma_error(self, law: str) -> float:
         """Largest relative error of γ over the angles; rounding begins below 1e-12."""
         return error(self.run(), [self.exact(angle) for angle in ANGLES], floor=1e-12)
-
-    track_gamma_error.unit = "relative error"  # type: ignore[attr-defined]
 
 
 class Brackets:
@@ -81,9 +80,8 @@ class Brackets:
         """Largest resident memory."""
         self.run()
 
+    @unit("relative width")
     def track_gamma_width(self, dim: int) -> float:
         """How far the bracket of γ is open, relative to its upper end; at 1e-3 it counts as closed."""
         gamma = self.run().gamma
         return bounded((gamma.upper - gamma.lower) / gamma.upper, floor=1e-3)
-
-    track_gamma_width.unit = "relative width"  # type: ignore[attr-defined]

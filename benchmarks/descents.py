@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import CAP, OnBackend, Timed, bounded
+from benchmarks.common import CAP, OnBackend, Timed, bounded, unit
 from benchmarks.losses import filters, teacher
 from theory import problems
 from theory.descent import Admissible, Constant, Outcome, descend
@@ -58,11 +58,10 @@ class Recovery(OnBackend):
         self.loss = PopulationLoss(self.law, teacher(5, self.xp))
         self.start = filters(5, 20, self.xp)
 
+    @unit("radians")
     def track_angle_error(self, *_: Any) -> float:
         """Largest angle to the teacher after the law's number of steps, not below the tolerance of 1e-8."""
         found = descend(self.loss, self.start, step=Admissible(self.law), steps=self.steps)
         if Outcome.DIVERGED in found.outcome:
             return CAP
         return bounded(angle_between(found.w, teacher(5, np)).max(), floor=1e-8)
-
-    track_angle_error.unit = "radians"  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import OnBackend, Timed
+from benchmarks.common import OnBackend, Timed, unit
 from benchmarks.losses import SEED, filters, teacher, vector_error
 from theory.distributions import Gaussian, ImagePatches
 from theory.objectives import SampleLoss, StreamLoss
@@ -93,8 +93,7 @@ class StepAccuracy(OnBackend):
         z = np.random.default_rng(SEED).standard_normal((5000, 9, 25))
         self.loss, self.w = SampleLoss(z, teacher(25, np)), filters(25, runs, np)
 
+    @unit("relative error")
     def track_gradient_error(self, *_: Any) -> float:
         """Largest error of a gradient's vector, relative to its length; rounding begins below 1e-12."""
         return vector_error(self.loss.gradient(self.w), self.loss._plain_gradient(self.w, np))
-
-    track_gradient_error.unit = "relative error"  # type: ignore[attr-defined]

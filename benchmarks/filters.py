@@ -8,7 +8,6 @@ import numpy as np
 
 from benchmarks.common import OnBackend, Timed
 from benchmarks.losses import SEED, filters, teacher
-from theory.descent import Constant, descend_stochastically
 from theory.distributions import GaussianImages
 from theory.distributions.patches import patch_blocks, patches
 from theory.objectives import FreshSamples, OverlapLoss, SampleLoss
@@ -60,7 +59,7 @@ class Patches(OnGrid):
 class ExactGradient(OnGrid):
     """Population gradient of a filter on overlapping patches."""
 
-    params: list[Any] = [*OnGrid.params, [1]]
+    params: list[Any] = [*OnGrid.params, [1, 100]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def make(self, runs: int) -> None:
@@ -76,7 +75,7 @@ class ExactGradient(OnGrid):
 class SampledGradient(OnGrid):
     """The same on the patches of 500 images, all of them held."""
 
-    params: list[Any] = [*OnGrid.params, [20]]
+    params: list[Any] = [*OnGrid.params, [1, 20]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def make(self, runs: int) -> None:
@@ -93,22 +92,25 @@ class SampledGradient(OnGrid):
 class Stochastic(OnGrid):
     """Stochastic descent, a fresh image a step, of many runs at once. The number of steps depends on the grid."""
 
-    params: list[Any] = [*OnGrid.params, [1000]]
+    params: list[Any] = [*OnGrid.params, [100, 1000]]
     param_names = [*OnGrid.param_names, "runs"]
 
     def prepare(self, grid: str, runs: int) -> None:
         """The sampler, and starts."""
+        # Here, because loading it costs each of the other processes more than what they measure.
+        from theory.descent import Constant, descend_stochastically
+
         super().prepare(grid)
-        self.steps = STEPS[grid]
+        self.descend, self.step, self.steps = descend_stochastically, Constant(1e-3), STEPS[grid]
         self.sampler = FreshSamples(self.law, self.teacher)
         self.start = filters(self.law.dim, runs, self.xp)
 
     def run(self) -> None:
         """All steps of all runs."""
-        found = descend_stochastically(
+        found = self.descend(
             self.sampler,
             self.start,
-            step=Constant(1e-3),
+            step=self.step,
             steps=self.steps,
             batch=1,
             rng=np.random.default_rng(SEED),

@@ -5,14 +5,17 @@
 Needs a device, CuPy and (for the ratios) PyTorch built for CUDA; a peer that is not there is a row that says so. Every
 engine descends on the same float32 data from the same start; a round gives each a few steps, in an order that rotates,
 and ratios are taken within a round. Where the engines end must agree, and so must our gradient in float64 with the CPU.
+A second table has the exact losses, by their kernel and without it, and descents, in blocks of steps and with a look
+from the host at each.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,15 @@ import numpy as np
 
 from benchmarks.peers import ETA, SIZES, TOLERANCE, Problem, Size, Steps, _count, _loop
 from theory.arrays import namespace, to_numpy
-from theory.objectives import SampleLoss, on_device
+from theory.descent import Constant, descend
+from theory.distributions import GaussianImages, Watson
+from theory.objectives import OverlapLoss, PopulationLoss, SampleLoss, exact_on_device, on_device
 
 FOLDER = Path(__file__).parent.parent / "results" / "gpu"
 ROUNDS = 9
 OURS, PLAIN, KERNEL = "theory", "CuPy in blocks", "theory, the kernels alone"
+STEPS, SHORT = 1024, 1e-3
+"""Of a descent: sixteen blocks of steps so short that no run arrives."""
 
 
 class OnDevice:
@@ -169,6 +176,83 @@ def rows(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+@contextlib.contextmanager
+def without_kernels() -> Iterator[None]:
+    """The exact losses on the device, by their plain path."""
+    before, exact_on_device.WIDEST = exact_on_device.WIDEST, 0
+    try:
+        yield
+    finally:
+        exact_on_device.WIDEST = before
+
+
+def objectives(xp: Any) -> dict[str, tuple[Any, Any]]:
+    """Losses, each with its starts, none of which arrives within ``STEPS`` steps."""
+    rng, held = np.random.default_rng(0), {}
+    for runs in (1, 64, 4096):
+        teacher = rng.standard_normal(25)
+        w = xp.asarray(teacher[:, None] + rng.standard_normal((25, runs)))
+        images, law = GaussianImages((28, 28), 5), Watson(25, -2.0, axis=teacher)
+        held[f"exact, 5×5 filter of 28×28 images, {runs} runs"] = OverlapLoss(images, xp.asarray(teacher)), w
+        held[f"exact, Watson in 25 dimensions, {runs} runs"] = PopulationLoss(law, xp.asarray(teacher)), w
+    for size in SIZES:
+        if not size.side:
+            problem = Problem(size)
+            z = xp.asarray(np.ascontiguousarray(problem.patches))
+            held[f"sample, {size}"] = SampleLoss(z, xp.asarray(problem.teacher)), xp.asarray(problem.start)
+    return held
+
+
+def works(name: str, loss: Any, w: Any) -> dict[str, dict[str, Callable[[], Any]]]:
+    """What is compared: a gradient by the kernel and without, a descent in blocks and in the loop."""
+
+    def descent(rule: Any) -> Any:
+        found = descend(loss, w, step=rule, steps=STEPS, tolerance=0.0)
+        if not np.all(found.taken == STEPS):
+            raise RuntimeError(f"{name}: a run ended early, this would time too little")
+        return found.w
+
+    def plain() -> Any:
+        with without_kernels():
+            return to_numpy(loss.gradient(w))
+
+    # Of a function nobody knows the next step beforehand.
+    descents = {OURS: lambda: descent(Constant(SHORT)), "theory, in the loop": lambda: descent(lambda progress: SHORT)}
+    both = {f"{name}: descent of {STEPS} steps": descents}
+    if not name.startswith("sample"):
+        both[f"{name}: gradient"] = {OURS: lambda: to_numpy(loss.gradient(w)), PLAIN: plain}
+    return both
+
+
+def versus(held: dict[str, tuple[Any, Any]], rounds: int = ROUNDS) -> list[dict[str, Any]]:
+    """Seconds of each engine, round by round, after making sure that they agree."""
+    found = []
+    for what, engines in (pair for name, given in held.items() for pair in works(name, *given).items()):
+        ends = {name: work() for name, work in engines.items()}
+        far = {name: float(np.linalg.norm(w - ends[OURS]) / np.linalg.norm(ends[OURS])) for name, w in ends.items()}
+        if wrong := [name for name, gap in far.items() if not gap <= TOLERANCE]:
+            raise RuntimeError(f"{what}: these differ from ours: {', '.join(wrong)}")
+        times: dict[str, list[float]] = {name: [] for name in engines}
+        for _ in range(rounds):
+            for name, work in engines.items():
+                begin = time.perf_counter()
+                work()
+                times[name].append(time.perf_counter() - begin)
+        found.append({"what": what, "times": times, "apart": far})
+    return found
+
+
+def more_rows(found: list[dict[str, Any]]) -> list[str]:
+    """The second table, in Markdown."""
+    lines = ["| what | engine | ms | ours is faster by |", "|---|---|---|---|"]
+    for row in found:
+        for name, times in row["times"].items():
+            ratio = np.array(times) / np.array(row["times"][OURS])
+            spread = f"{np.median(ratio):.2f} ({ratio.min():.2f} – {ratio.max():.2f})"
+            lines.append(f"| {row['what']} | {name} | {1e3 * np.median(times):.4f} | {spread} |")
+    return lines
+
+
 def main() -> None:
     """Measure, and write the table and the figures under results/gpu/."""
     namespace("cupy")  # refuses where there is no device
@@ -186,12 +270,14 @@ def main() -> None:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "sizes": [compare(size, rates) for size in SIZES],
+        "versus": versus(objectives(namespace("cupy"))),
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "".join(letter if letter.isalnum() else "-" for letter in name.lower())
     file.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
     about = ", ".join(f"{key} {found[key]}" for key in ("runtime", "driver", "cupy", "python", "numpy"))
-    file.with_suffix(".md").write_text("\n".join([f"# {name}", "", about, "", *rows(found)]) + "\n")
+    tables = [*rows(found), "", *more_rows(found["versus"])]
+    file.with_suffix(".md").write_text("\n".join([f"# {name}", "", about, "", *tables]) + "\n")
 
 
 if __name__ == "__main__":

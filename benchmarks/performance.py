@@ -67,6 +67,8 @@ LEFT = """## What stands between a step and the limit
 - **Many steps** cost as many times one step here. A trajectory whose cost does not grow with its length reuses
   activations, which is another engine's work.
 
+The kernels one by one, on any machine: `pip install '.[bench]' && python -m pytest benchmarks --benchmark-only`.
+
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import OnBackend, Timed, bounded
+from benchmarks.common import OnBackend, Timed, bounded, unit
 from benchmarks.losses import SEED, filters, teacher
 from theory.descent import Constant, descend, trajectory
 from theory.objectives import SampleLoss
@@ -17,7 +17,7 @@ from theory.objectives import SampleLoss
 @contextlib.contextmanager
 def worth(products: float) -> Iterator[None]:
     """Activations are used again from this much work on."""
-    before, trajectory.WORTH = trajectory.WORTH, products  # type: ignore[assignment]
+    before, trajectory.WORTH = trajectory.WORTH, products
     try:
         yield
     finally:
@@ -31,7 +31,7 @@ def sample(n: int, patches: int) -> SampleLoss:
 
 
 class SampleTrajectory(Timed):
-    """A step of 0.001 on 100,000 inputs, or of 0.0001; no run ends before its last step."""
+    """Steps of 0.001 on 100,000 inputs; no run ends before its last step."""
 
     version = "1"
     timeout = 120.0
@@ -63,6 +63,7 @@ class SampleTrajectoryAccuracy(OnBackend):
         """A small sample, which the plain loop gets through."""
         self.loss, self.start = sample(1000 // patches, patches), filters(25, 2, np)
 
+    @unit("relative error")
     def track_difference(self, *_: Any) -> float:
         """Largest entry of the difference after 20,000 steps, relative to ‖w*‖; 1e-9 is promised, rounding 1e-13."""
         settings: dict[str, Any] = {"step": Constant(1e-3), "steps": 20_000, "tolerance": 0.0, "record": 2}
@@ -72,12 +73,9 @@ class SampleTrajectoryAccuracy(OnBackend):
             expected = descend(self.loss, self.start, **settings)
         return bounded(np.max(np.abs(found.w - expected.w)) / np.linalg.norm(self.loss.teacher), floor=1e-13)
 
-    track_difference.unit = "relative error"  # type: ignore[attr-defined]
-
+    @unit("passes")
     def track_evaluated(self, *_: Any) -> float:
         """Activations computed in 20,000 steps, in passes over the whole sample."""
         with worth(0.0):
             found = descend(self.loss, self.start, step=Constant(1e-3), steps=20_000, tolerance=0.0)
         return bounded(np.max(found.evaluated) / np.prod(self.loss.patches.shape[:2]), floor=1.0)
-
-    track_evaluated.unit = "passes"  # type: ignore[attr-defined]

@@ -174,7 +174,7 @@ class TestNonzero:
     @pytest.mark.parametrize("value", [[1e-200, 0], [0, -1e200], [5e-324, 0]])
     def test_refuses_what_has_no_norm(self, xp, value):
         message = refused(lambda: checks.nonzero("w", value, xp))
-        assert message.startswith("w is a vector whose largest entry is ")
+        assert message.startswith("w is an array whose largest entry is ")
         assert message.endswith("; it must be between 1e-100 and 1e100 in size")
 
     def test_refuses_a_matrix(self, xp):

@@ -8,8 +8,8 @@ import pytest
 from theory.arrays import namespace, to_numpy
 from theory.checks import BadInput
 from theory.descent import Admissible, Constant, Schedule, descend, descend_stochastically
-from theory.distributions import AngularMixture, Atoms, Gaussian, Watson
-from theory.objectives import FixedSample, FreshSamples, PopulationLoss, SampleLoss
+from theory.distributions import AngularMixture, Atoms, Gaussian, GaussianImages, Watson
+from theory.objectives import FixedSample, FreshSamples, OverlapLoss, PopulationLoss, SampleLoss
 
 pytestmark = pytest.mark.gpu
 
@@ -130,6 +130,80 @@ def test_out_of_memory_halves_the_block(cupy, monkeypatch):
         np.testing.assert_array_equal(to_numpy(there.gradient(there_w)), whole)
     finally:
         pool.set_limit(size=before)
+
+
+EXACT = {
+    "images": (lambda xp, t: OverlapLoss(GaussianImages((28, 28), 5), xp.asarray(t)), 25),
+    "long": (lambda xp, t: OverlapLoss(GaussianImages((64,), 24), xp.asarray(t)), 24),
+    "plane": (lambda xp, t: PopulationLoss(Watson(9, -2.0, axis=t), xp.asarray(t)), 9),
+}
+
+
+def near_and_far(p: int) -> tuple[np.ndarray, np.ndarray]:
+    """A teacher; filters far from it, at distances down to 1e-9, at 0 and at the teacher."""
+    rng = np.random.default_rng(2)
+    teacher, noise = rng.standard_normal(p), rng.standard_normal((p, 30))
+    near = teacher[:, None] + noise * 10.0 ** -np.linspace(0, 9, 30)
+    return teacher, np.concatenate([noise, near, 0 * teacher[:, None], teacher[:, None]], axis=1)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_the_exact_kernels_agree_with_the_cpu(cupy, kind):
+    """Near w* as well, where gradients and losses are small: relative to the distance, and to its square."""
+    make, p = EXACT[kind]
+    teacher, w = near_and_far(p)
+    there, here, far = make(cupy, teacher), make(np, teacher), np.linalg.norm(w - teacher[:, None], axis=0)
+    # Sums over the filter and at most 81 offsets; a plane's two coordinates, and the way to them, of w itself.
+    for power, method in ((1, "gradient"), (2, "value")):
+        found = getattr(there, method)(cupy.asarray(w))
+        assert isinstance(found, cupy.ndarray)
+        limit = (p + 81) * EPS * (far**power if kind != "plane" else np.linalg.norm(w) * np.ones_like(far))
+        assert np.all(np.abs(to_numpy(found) - getattr(here, method)(w)) <= limit)
+        np.testing.assert_array_equal(to_numpy(getattr(there, method)(cupy.asarray(w))), to_numpy(found))
+
+
+def test_the_exact_kernel_serves_runs_alike_in_any_batch(cupy):
+    make, p = EXACT["images"]
+    teacher, w = near_and_far(p)
+    loss, there = make(cupy, teacher), cupy.asarray(w)
+    whole = to_numpy(loss.gradient(there))
+    for run in (0, 40, 61):
+        np.testing.assert_array_equal(to_numpy(loss.gradient(there[:, run])), whole[:, run])
+
+
+def a_descent(kind: str, xp, **other):
+    """300 steps: a graph of 64 of them is launched again and again."""
+    if kind == "sample":
+        loss, w = SampleLoss(xp.asarray(PATCHES), xp.asarray(W_STAR)), W
+    else:
+        make, p = EXACT[kind]
+        teacher, w = near_and_far(p)
+        loss, w = make(xp, teacher), w[:, :-1]  # at w* itself rounding alone says whether the distance is 0
+    return descend(loss, xp.asarray(w), **({"step": Constant(0.3), "steps": 300, "tolerance": 0.0} | other))
+
+
+@pytest.mark.parametrize("kind", ["sample", *EXACT])
+def test_descent_in_blocks(cupy, kind):
+    """In blocks as in the loop, the same bits every time; records at every iteration cut no block."""
+    here, there, again = a_descent(kind, np), a_descent(kind, cupy), a_descent(kind, cupy, record="all")
+    assert (set(here.engine), set(there.engine)) == ({"loop"}, {"blocks"})
+    assert (there.outcome, there.taken.tolist()) == (here.outcome, here.taken.tolist())
+    np.testing.assert_array_equal(there.step, here.step)
+    for field in ("distance", "angle", "loss", "final", "w"):
+        # Three hundred steps, each with sums of 800 terms of size one, that shrink what went before.
+        np.testing.assert_allclose(getattr(there, field), getattr(here, field), rtol=0, atol=300 * 800 * EPS * 10)
+    np.testing.assert_array_equal(again.w, there.w)
+    np.testing.assert_array_equal(again.distance[there.iterations], there.distance)
+
+
+def test_runs_end_within_blocks_as_in_the_loop(cupy):
+    """Ends at many steps: the runs left go on in other graphs. Where a run ends within rounding is none of these."""
+    rule = Constant(tuple(0.02 * (run + 1) for run in range(64)))
+    settings = {"step": rule, "steps": 400, "tolerance": 0.05, "region": 1.5}
+    here, there = a_descent("sample", np, **settings), a_descent("sample", cupy, **settings)
+    assert len(set(here.taken.tolist())) > 10
+    assert (there.outcome, there.taken.tolist()) == (here.outcome, here.taken.tolist())
+    np.testing.assert_allclose(there.final, here.final, rtol=1e-9, atol=400 * 800 * EPS * 10)
 
 
 STOCHASTIC = {

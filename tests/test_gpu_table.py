@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks import gpu_table
@@ -20,6 +21,27 @@ def test_the_table_says_what_was_measured_and_what_is_missing():
         "| 1,000,000 × 1 × 25, 10 runs | X | missing: no X | | | |",
         "| 1,000,000 × 1 × 25, 10 runs | float64, apart from the CPU | 1.0e-15 of the largest entry | | | |",
     ]
+
+
+def test_the_second_table_compares_what_agrees():
+    """On NumPy, where every engine is the plain one."""
+    held = {
+        name: given
+        for name, given in gpu_table.objectives(np).items()
+        if name.endswith("Watson in 25 dimensions, 1 runs")
+    }
+    found = gpu_table.versus(held, rounds=2)
+    assert [row["what"].split(": ")[1] for row in found] == ["descent of 1024 steps", "gradient"]
+    assert [len(times) for row in found for times in row["times"].values()] == [2] * 4
+    lines = gpu_table.more_rows([{"what": "X", "times": {gpu_table.OURS: [1e-3, 2e-3], "loop": [3e-3, 4e-3]}}])
+    assert lines[2:] == ["| X | theory | 1.5000 | 1.00 (1.00 – 1.00) |", "| X | loop | 3.5000 | 2.50 (2.00 – 3.00) |"]
+
+
+def test_engines_that_differ_are_refused(monkeypatch):
+    engines = {gpu_table.OURS: lambda: np.ones(2), "other": lambda: np.array([1.0, 1.1])}
+    monkeypatch.setattr(gpu_table, "works", lambda name, loss, w: {name: engines})
+    with pytest.raises(RuntimeError, match="these differ from ours: other"):
+        gpu_table.versus({"X": (None, None)})
 
 
 def test_without_a_device_nothing_is_written(tmp_path, monkeypatch):

@@ -11,10 +11,10 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from planting import Plant, all_caught, catches, entry_scaled, scaled
 from scipy import integrate, stats
 
 import theory
@@ -321,22 +321,6 @@ STEP = Admissible.__call__
 MOMENTS, HALF = relu_filter.PlaneLoss._moments, axial.AxisSymmetric.half
 
 
-def scaled(function, factor):
-    """The function with its result multiplied."""
-    return lambda *args, **kwargs: factor * function(*args, **kwargs)
-
-
-def wrong_entry(function, entry: int, factor: float):
-    """The function with one entry of the tuple that it returns multiplied."""
-
-    def plant(*args, **kwargs):
-        values = list(function(*args, **kwargs))
-        values[entry] = values[entry] * factor
-        return tuple(values)
-
-    return plant
-
-
 def changed(function, **fields):
     """A function that returns a frozen value, with some of its fields changed by functions of it."""
 
@@ -487,15 +471,6 @@ def plane_sign(loss, along, rho, xp):
     return b11, -b12
 
 
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
-
-
 PLANTS: dict[str, Plant] = {
     "γ × 1.02": Plant(exact, "_smallest", scaled(exact._smallest, 1.02), ["constants"]),
     "γ of the curve × 1.02": Plant(
@@ -515,8 +490,8 @@ PLANTS: dict[str, Plant] = {
     "θ for φ in the factor": Plant(Curve, "along", along_distance, ["promised_factor"]),
     "a region's sign": Plant(relu_filter.PlaneLoss, "_moments", plane_sign, ["closed_form", "regions", "sampled"]),
     "obtuse angles not mirrored": Plant(relu_filter.PlaneLoss, "_moments", no_mirror, ["closed_form", "regions"]),
-    "Q1 with a wrong K": Plant(wedge, "tail_moments", wrong_entry(TAIL, 1, 1.01), ["moments"]),
-    "Q0 with ½ dropped": Plant(wedge, "tail_moments", wrong_entry(TAIL, 0, 2.0), ["moments"]),
+    "Q1 with a wrong K": Plant(wedge, "tail_moments", entry_scaled(TAIL, 1, 1.01), ["moments"]),
+    "Q0 with ½ dropped": Plant(wedge, "tail_moments", entry_scaled(TAIL, 0, 2.0), ["moments"]),
     "quadrature weights cut to six digits": Plant(wedge, "_WEIGHTS", np.round(wedge._WEIGHTS, 6), ["traces"]),
     "a power of θ lost in the table": Plant(table, "_POWERS", np.array([2, 2, 1, 1]), ["closed_form", "sampled"]),
     "a sine for its argument": Plant(isotropic, "_minus_sine", same, ["closed_form", "constants"]),
@@ -591,14 +566,8 @@ def test_green_without_a_plant(check):
 
 @pytest.mark.parametrize("fault", PLANTS)
 def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        clear()
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
+    catches(PLANTS[fault], CHECKS, monkeypatch, before=clear)
 
 
 def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+    all_caught(PLANTS, CHECKS)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from planting import Plant, all_caught, catches
 
 from theory import arrays
 from theory.distributions import Gaussian, ImagePatches
@@ -98,15 +98,6 @@ CHECKS: dict[str, Callable[[], None]] = {
 
 
 # ------------------------------------------------------------------------------------------------------------- plants
-
-
-class Plant(NamedTuple):
-    """What is put in the place of ``place.name``, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
 
 
 def mutant(right: str, wrong: str) -> Callable[..., None]:
@@ -237,13 +228,8 @@ def test_green_without_a_plant(check):
 
 @pytest.mark.parametrize("fault", PLANTS)
 def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
+    catches(PLANTS[fault], CHECKS, monkeypatch)
 
 
 def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+    all_caught(PLANTS, CHECKS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from planting import Plant, all_caught, catches, entry_scaled, scaled
 
 import theory
 from theory.claims import images, verdict
@@ -147,22 +148,6 @@ CHECKS |= {
 # ------------------------------------------------------------------------------------------------------------- plants
 
 
-def scaled(function, factor):
-    """The function with its result multiplied."""
-    return lambda *args, **kwargs: factor * function(*args, **kwargs)
-
-
-def entry_scaled(function, entry: int, factor: float):
-    """The function with one entry of the tuple that it returns multiplied."""
-
-    def plant(*args, **kwargs):
-        values = list(function(*args, **kwargs))
-        values[entry] = (values[entry] * factor).astype(np.asarray(values[entry]).dtype)
-        return tuple(values)
-
-    return plant
-
-
 def after_move(**factors: float):
     """The kernel ``move`` that then multiplies the arrays of these names."""
     move, names = sides.move, ("total", "limit", "least")
@@ -220,15 +205,6 @@ def unpermuted(pair, setting, control):
 def home(loss, starts, ends, places):
     """Every segment leads to the teacher."""
     return CURVES(loss, starts, np.broadcast_to(loss.teacher[:, None], ends.shape), places)
-
-
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
 
 
 PLANTS: dict[str, Plant] = {
@@ -299,13 +275,8 @@ def test_green_without_a_plant(check):
 
 @pytest.mark.parametrize("fault", PLANTS)
 def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong, raising=False)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
+    catches(PLANTS[fault], CHECKS, monkeypatch, raising=False)
 
 
 def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+    all_caught(PLANTS, CHECKS)

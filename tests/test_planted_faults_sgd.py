@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from planting import Plant, all_caught, catches
 
 import theory
 from theory.claims import verdict
@@ -291,15 +292,6 @@ def no_order(x, y):
     return 1.0, 1.0, 1.0
 
 
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
-
-
 PLANTS: dict[str, Plant] = {
     "γ' for 2γ' in the theorem": Plant(Recursion, "bounded", bounded_twice, ["recursions", "verdict of sgd"]),
     "R² for R⁴": Plant(Recursion, "realizable", without_fourth_power, ["recursions"]),
@@ -352,13 +344,8 @@ def test_green_without_a_plant(check):
 
 @pytest.mark.parametrize("fault", PLANTS)
 def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
+    catches(PLANTS[fault], CHECKS, monkeypatch)
 
 
 def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+    all_caught(PLANTS, CHECKS)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import types
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from planting import Plant, all_caught, catches, scaled
 
 from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
 from theory.kernels import limits, pattern
@@ -243,67 +244,60 @@ CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 # ------------------------------------------------------------------------------------------------------------- faults
 
 
-class Plant(NamedTuple):
-    """A piece of the kernels' source and what takes its place, and the checks that must turn red."""
-
-    old: str
-    new: str
-    red: list[str]
+def edited(old: str, new: str, red: list[str]) -> Plant:
+    """The kernels with a piece of their source replaced."""
+    module = interpreted(old, new)
+    return Plant(trajectory, "_compiled", lambda: module, red)
 
 
-KERNELS = {
-    "margins 2 % too wide": Plant("(abs(a) - allow", "(1.02 * abs(a) - allow", ["margins", "paths"]),
-    "the clock forgotten in a limit": Plant("(path + margin) * (1", "margin * (1", ["sides"]),
-    "a clock 2 % too slow": Plant("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["margins", "paths"]),
-    "what is aside of D forgotten": Plant(
+KERNELS: dict[str, Plant] = {
+    "margins 2 % too wide": edited("(abs(a) - allow", "(1.02 * abs(a) - allow", ["margins", "paths"]),
+    "the clock forgotten in a limit": edited("(path + margin) * (1", "margin * (1", ["sides"]),
+    "a clock 2 % too slow": edited("max(along, aside) * LONGER", "0.98 * max(along, aside)", ["margins", "paths"]),
+    "what is aside of D forgotten": edited(
         "aside = np.sqrt(square) / known.number[C]", "aside = 0.0", ["margins", "paths"]
     ),
-    "a patch thought to go the other way": Plant("-b if side else b)", "b if side else -b)", ["straight"]),
-    "no patch thought to go along D": Plant("rate = max(0.0, -b if side else b) + lean", "rate = lean", ["straight"]),
-    "limits for another D": Plant("known.number[WINDOW] = 0.0\n", "known.D[:] = 1.0\n", ["straight"]),
-    "a way taken for straight": Plant("<= (along / 2) ** 2:", "<= np.inf:", ["sides"]),
-    "always another D": Plant("if astray and", "if True or", ["frugal"]),
-    "η × 1.02": Plant("known.w[j] - eta * g[j]", "known.w[j] - 1.02 * eta * g[j]", ["one_neuron", "patches"]),
-    "a schedule one step ahead": Plant("etas[min(t, etas", "etas[min(t + 1, etas", ["one_neuron"]),
-    "a tie that is not active": Plant("side, old = a >= 0,", "side, old = a > 1e-3,", ["sides"]),
-    "1/k dropped in a flip": Plant("sign * row[j] / k", "sign * row[j]", ["patches", "sides"]),
-    "a patch left out of a sum taken afresh": Plant(
+    "a patch thought to go the other way": edited("-b if side else b)", "b if side else -b)", ["straight"]),
+    "no patch thought to go along D": edited("rate = max(0.0, -b if side else b) + lean", "rate = lean", ["straight"]),
+    "limits for another D": edited("known.number[WINDOW] = 0.0\n", "known.D[:] = 1.0\n", ["straight"]),
+    "a way taken for straight": edited("<= (along / 2) ** 2:", "<= np.inf:", ["sides"]),
+    "always another D": edited("if astray and", "if True or", ["frugal"]),
+    "η × 1.02": edited("known.w[j] - eta * g[j]", "known.w[j] - 1.02 * eta * g[j]", ["one_neuron", "patches"]),
+    "a schedule one step ahead": edited("etas[min(t, etas", "etas[min(t + 1, etas", ["one_neuron"]),
+    "a tie that is not active": edited("side, old = a >= 0,", "side, old = a > 1e-3,", ["sides"]),
+    "1/k dropped in a flip": edited("sign * row[j] / k", "sign * row[j]", ["patches", "sides"]),
+    "a patch left out of a sum taken afresh": edited(
         "known.flips[m] = 0\n    for i in range(k):", "known.flips[m] = 0\n    for i in range(k - 1):", ["sides"]
     ),
-    "eₙ not updated": Plant("known.e[m] += sign * b / k", "known.e[m] += 0.0", ["patches", "sides"]),
-    "a flip that keeps its sign": Plant("weight if side else -weight, row", "weight, row", ["one_neuron"]),
-    "old sₙ left in H": Plant("add(known, -weight, s, known.e[m], y)", "pass", ["patches", "sides"]),
-    "the teacher's own sides counted": Plant("row, min(b, 0.0), y)", "row, b, y)", ["one_neuron"]),
-    "labels × 1.02": Plant("part * y", "1.02 * part * y", ["sides"]),
-    "q without its missed half": Plant("* max(b, 0.0) ** 2", "* 0.0", ["one_neuron"]),
-    "r forgotten too early": Plant("if known.count[OFF] == 0:", "if known.count[OFF] <= 5:", ["one_neuron"]),
-    "sides counted wrong": Plant("-1 if side == (b >= 0) else 1", "1 if side == (b >= 0) else -1", ["one_neuron"]),
-    "c with its sign turned": Plant("if near else -known.c[j]", "if near else known.c[j]", ["sides"]),
-    "far from 0 taken for near": Plant("near = here <= there", "near = True", ["opposite"]),
-    "loss with r once": Plant("g[i] = 2 * known.r[i]", "g[i] = known.r[i]", ["one_neuron", "sides"]),
-    "loss without ½": Plant("return max(total / 2, 0.0)", "return max(total, 0.0)", ["one_neuron", "sides"]),
-    "a heap upside down": Plant("if abs(limit[heap[child]]) >= key:", "if abs(limit[heap[child]]) <= key:", ["sides"]),
-    "a look that is not put back": Plant("if new > known.number[WINDOW]:", "if True:", ["sides", "window"]),
-    "a window half empty": Plant(
+    "eₙ not updated": edited("known.e[m] += sign * b / k", "known.e[m] += 0.0", ["patches", "sides"]),
+    "a flip that keeps its sign": edited("weight if side else -weight, row", "weight, row", ["one_neuron"]),
+    "old sₙ left in H": edited("add(known, -weight, s, known.e[m], y)", "pass", ["patches", "sides"]),
+    "the teacher's own sides counted": edited("row, min(b, 0.0), y)", "row, b, y)", ["one_neuron"]),
+    "labels × 1.02": edited("part * y", "1.02 * part * y", ["sides"]),
+    "q without its missed half": edited("* max(b, 0.0) ** 2", "* 0.0", ["one_neuron"]),
+    "r forgotten too early": edited("if known.count[OFF] == 0:", "if known.count[OFF] <= 5:", ["one_neuron"]),
+    "sides counted wrong": edited("-1 if side == (b >= 0) else 1", "1 if side == (b >= 0) else -1", ["one_neuron"]),
+    "c with its sign turned": edited("if near else -known.c[j]", "if near else known.c[j]", ["sides"]),
+    "far from 0 taken for near": edited("near = here <= there", "near = True", ["opposite"]),
+    "loss with r once": edited("g[i] = 2 * known.r[i]", "g[i] = known.r[i]", ["one_neuron", "sides"]),
+    "loss without ½": edited("return max(total / 2, 0.0)", "return max(total, 0.0)", ["one_neuron", "sides"]),
+    "a heap upside down": edited("if abs(limit[heap[child]]) >= key:", "if abs(limit[heap[child]]) <= key:", ["sides"]),
+    "a look that is not put back": edited("if new > known.number[WINDOW]:", "if True:", ["sides", "window"]),
+    "a window half empty": edited(
         "if abs(limit[i]) <= window and", "if i % 2 and abs(limit[i]) <= window and", ["window"]
     ),
-    "a window never opened again": Plant(
+    "a window never opened again": edited(
         "if path >= known.number[WINDOW]:", "if known.number[WINDOW] == 0:", ["window"]
     ),
-    "no flips counted": Plant("known.flips[m] += 1", "pass", ["afresh"]),
-    "terms not counted": Plant("known.count[UPDATES] += 1", "pass", ["afresh"]),
-    "stalled too early": Plant("np.sqrt(np.sum(g * g)) <= still", "np.sum(g * g) <= still", ["opposite"]),
-    "rest not recorded": Plant("while known.count[MARK] < marks.size:", "while False:", ["resting"]),
-    "a step recorded after the last": Plant("if marks[known.count[MARK]] < steps:", "if True:", ["resting"]),
-    "converged at a wrong distance": Plant(
+    "no flips counted": edited("known.flips[m] += 1", "pass", ["afresh"]),
+    "terms not counted": edited("known.count[UPDATES] += 1", "pass", ["afresh"]),
+    "stalled too early": edited("np.sqrt(np.sum(g * g)) <= still", "np.sum(g * g) <= still", ["opposite"]),
+    "rest not recorded": edited("while known.count[MARK] < marks.size:", "while False:", ["resting"]),
+    "a step recorded after the last": edited("if marks[known.count[MARK]] < steps:", "if True:", ["resting"]),
+    "converged at a wrong distance": edited(
         "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaps"]
     ),
 }
-
-
-def scaled(function, factor):
-    """The function, its result multiplied."""
-    return lambda *args, **kwargs: factor * function(*args, **kwargs)
 
 
 def one_power_less(q, m):
@@ -355,19 +349,19 @@ POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
     Quadratic.powers, Quadratic.longest, trajectory._laid, Known.leap, Known._record, Known.__init__,
 )  # fmt: skip
 
-PLANTS: dict[str, tuple[Any, str, Any, list[str]]] = {
-    "a power less": (Quadratic, "powers", one_power_less, ["leap", "leaps"]),
-    "a leap around w*": (Quadratic, "at", r_forgotten, ["leap"]),
-    "a leap said to reach half as far": (Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
-    "no limit ends a leap": (Quadratic, "longest", without("room", np.inf), ["bounds"]),
-    "no convergence ends a leap": (Quadratic, "longest", without("near", 0.0), ["bounds", "leaps"]),
-    "no region ends a leap": (Quadratic, "longest", without("region", np.inf), ["bounds"]),
-    "no rest ends a leap": (Quadratic, "longest", without("still", 0.0), ["bounds"]),
-    "a leap that goes nowhere": (Known, "leap", standing, ["leaps"]),
-    "a leap recorded late": (Known, "_record", unrecorded, ["leaps"]),
-    "a factor forgotten": (trajectory, "_laid", unscaled, ["rules"]),
-    "sums never taken afresh": (Known, "__init__", never_afresh, ["afresh"]),
-    "reuse everywhere": (trajectory, "worthwhile", any_size, ["chosen"]),
+PLANTS: dict[str, Plant] = KERNELS | {
+    "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaps"]),
+    "a leap around w*": Plant(Quadratic, "at", r_forgotten, ["leap"]),
+    "a leap said to reach half as far": Plant(Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
+    "no limit ends a leap": Plant(Quadratic, "longest", without("room", np.inf), ["bounds"]),
+    "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaps"]),
+    "no region ends a leap": Plant(Quadratic, "longest", without("region", np.inf), ["bounds"]),
+    "no rest ends a leap": Plant(Quadratic, "longest", without("still", 0.0), ["bounds"]),
+    "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaps"]),
+    "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaps"]),
+    "a factor forgotten": Plant(trajectory, "_laid", unscaled, ["rules"]),
+    "sums never taken afresh": Plant(Known, "__init__", never_afresh, ["afresh"]),
+    "reuse everywhere": Plant(trajectory, "worthwhile", any_size, ["chosen"]),
 }
 
 
@@ -387,29 +381,10 @@ def test_green_without_a_plant(check):
     CHECKS[check]()
 
 
-@pytest.mark.parametrize("fault", KERNELS)
-def test_red_with_the_plant_in_the_kernels(fault, monkeypatch):
-    plant = KERNELS[fault]
-    assert plant.red
-    module = interpreted(plant.old, plant.new)
-    monkeypatch.setattr(trajectory, "_compiled", lambda: module)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
-
-
 @pytest.mark.parametrize("fault", PLANTS)
 def test_red_with_the_plant(fault, monkeypatch):
-    place, name, wrong, red = PLANTS[fault]
-    assert red
-    monkeypatch.setattr(place, name, wrong)
-    for check in red:
-        with pytest.raises(AssertionError):
-            CHECKS[check]()
+    catches(PLANTS[fault], CHECKS, monkeypatch)
 
 
 def test_every_check_catches_something():
-    caught = {name for plant in KERNELS.values() for name in plant.red} | {
-        n for *_, red in PLANTS.values() for n in red
-    }
-    assert caught == set(CHECKS)
+    all_caught(PLANTS, CHECKS)

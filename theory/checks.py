@@ -96,10 +96,15 @@ def nonzero(argument: str, value: Any, xp: Any) -> Any:
     result = array(argument, value, xp, ndim=(1,))
     if not bool(xp.any(result != 0)):
         raise refuse(argument, "the zero vector", "different from zero")
-    largest = float(xp.max(xp.abs(result)))
-    if not 1e-100 < largest < 1e100:
-        raise refuse(argument, f"a vector whose largest entry is {largest:.3g}", "between 1e-100 and 1e100 in size")
-    return result
+    return moderate(argument, result, xp)
+
+
+def moderate(argument: str, values: Any, xp: Any) -> Any:
+    """An array of numbers of which no product of three leaves the floating-point numbers; it may be zero or empty."""
+    largest = float(xp.max(xp.abs(values))) if values.size else 0.0
+    if largest and not 1e-100 < largest < 1e100:
+        raise refuse(argument, f"an array whose largest entry is {largest:.3g}", "between 1e-100 and 1e100 in size")
+    return values
 
 
 def along(law: Any, teacher: Any) -> Any:

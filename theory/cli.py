@@ -76,7 +76,7 @@ def _exit_code() -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except Exception as error:
+    except Exception as error:  # a ClickException is of click, or of the copy that newer typer carries
         if not hasattr(error, "format_message"):
             raise
         return _complain(error.format_message(), getattr(error, "exit_code", USAGE))

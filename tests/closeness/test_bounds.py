@@ -154,7 +154,10 @@ def test_mu_of_the_circle():
         (lambda: gamma_bound(UniformSphere(2), 0.5), "law is sphere; it must be a ClosePatches"),
         (lambda: closeness_bound(UniformSphere(2)), "law is sphere; it must be a ClosePatches"),
         (lambda: margin_of(UniformSphere(2), 0.5), "law is sphere; it must be a ClosePatches"),
-        (lambda: closeness(UniformSphere(2), 0.5), r"law is sphere; it must be a ClosePatches, or patches of shape"),
+        (
+            lambda: closeness(UniformSphere(2), 0.5),
+            r"law is sphere; it must be a ClosePatches, a GaussianImages, or patches of shape",
+        ),
         (lambda: curve(UniformSphere(2)), r"law is sphere; it must be a ClosePatches, or patches of shape"),
         (lambda: cross_bounds(1.0, 0), "k is 0; it must be at least 1"),
         (lambda: cross_bounds(math.nan, 2), "mu is NaN"),

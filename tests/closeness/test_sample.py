@@ -158,6 +158,11 @@ def test_the_two_ends():
         (lambda: closeness(crossed_pairs(), 0.5, teacher=[1.0, 0.0], weights=[1.0]), r"weights is \[1.0\]"),
         (lambda: closeness(crossed_pairs(), 0.5, teacher=[1.0, 0.0], least_angle=0.6), "least_angle is 0.6; it must"),
         (lambda: closeness(crossed_pairs(), 0.5, teacher=[1.0, 0.0], steps=3), r"options is \['steps'\]"),
+        (
+            lambda: closeness(1e155 * crossed_pairs(), 0.5, teacher=[1.0, 0.0]),
+            "patches is an array whose largest entry",
+        ),
+        (lambda: curve(1e-160 * crossed_pairs(), teacher=[1.0, 0.0]), "between 1e-100 and 1e100 in size"),
         (lambda: Sample.of(np.ones((0, 2, 2)), [1.0, 0.0]), "number of samples is 0"),
         (lambda: Sample.of(np.ones((2, 0, 2)), [1.0, 0.0]), "number of patches is 0"),
         (lambda: Sample.of(np.ones((2, 1, 1)), [1.0]), "dim is 1; it must be at least 2"),

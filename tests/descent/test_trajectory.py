@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from theory.descent import Admissible, Constant, Outcome, Prescribed, Scaled, Schedule, descend, trajectory
 from theory.distributions import Gaussian
-from theory.kernels import pattern, plain_pattern
+from theory.kernels import constants, pattern, plain_pattern
 from theory.objectives import PopulationLoss, SampleLoss
 
 EPS = np.finfo(float).eps
@@ -289,7 +289,7 @@ def test_sides_and_sums_along_a_path(k):
         limit = 4 * 700 * EPS
         np.testing.assert_allclose(known.pattern.H, s.T @ s / 700, rtol=0, atol=limit)
         np.testing.assert_allclose(known.pattern.r, e @ s / 700, rtol=0, atol=limit * 4)
-        assert known.pattern.number[pattern.Q] == pytest.approx(np.mean(e**2), rel=1e-9, abs=limit * 4)
+        assert known.pattern.number[constants.Q] == pytest.approx(np.mean(e**2), rel=1e-9, abs=limit * 4)
         np.testing.assert_allclose(known.pattern.c, loss.labels @ s / 700, rtol=0, atol=limit * 4)
         np.testing.assert_allclose(
             known.gradient(), loss.gradient(w), rtol=0, atol=8 * limit * max(1, np.linalg.norm(w))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from theory.checks import BadInput
-from theory.distributions import AngularMixture, Atoms, Gaussian, UniformSphere, Watson
+from theory.distributions import AngularMixture, Atoms, Gaussian, ImagePatches, UniformSphere, Watson
 
 RNG = np.random.default_rng(0)
 CROSS = [[1, 0], [0, 1]]
@@ -43,12 +43,12 @@ MISTAKES = [
     (lambda: Gaussian(2, "up"), "axis is str;", "an array of real numbers"),
     (
         lambda: Watson(2, 1.0, [1e-200, 0]),
-        "axis is a vector whose largest entry is 1e-200;",
+        "axis is an array whose largest entry is 1e-200;",
         "between 1e-100 and 1e100",
     ),
     (
         lambda: AngularMixture(2, 1.0, [1e200, 0]),
-        "axis is a vector whose largest entry is 1e+200;",
+        "axis is an array whose largest entry is 1e+200;",
         "between 1e-100 and 1e100",
     ),
     *[
@@ -64,6 +64,12 @@ MISTAKES = [
     ],
     (lambda: Gaussian(3).sample(-1, rng=RNG), "n is -1;", "at least 0"),
     (lambda: Gaussian(3).sample(1.5, rng=RNG), "n is 1.5;", "a whole number"),
+    (lambda: Atoms([[1e160, 0]]), "points is an array whose largest entry is 1e+160;", "between 1e-100 and 1e100"),
+    (
+        lambda: ImagePatches(np.full((2, 4, 4), 1e-200), 2),
+        "images is an array whose largest entry is 1e-200;",
+        "between 1e-100 and 1e100",
+    ),
     (lambda: Atoms(CROSS, [1, -1]), "weights is [1.0, -1.0];", "nonnegative, and not all zero"),
     (lambda: Atoms(CROSS, [0, 0]), "weights is [0.0, 0.0];", "nonnegative, and not all zero"),
     (lambda: Atoms(CROSS, [1, 1, 1]), "weights is an array of shape (3,);", "of shape (2,)"),

@@ -40,11 +40,19 @@ def entry(name: str, types: list[str]) -> str:
 class HostModule:
     """What ``cupy.RawModule`` is on a device."""
 
-    def __init__(self, library: ctypes.CDLL, types: dict[str, list[str]], macros: dict, *, backwards: bool) -> None:
-        self.library, self.types, self.real, self.backwards = library, types, macros["REAL"], backwards
+    def __init__(self, library: ctypes.CDLL, types: dict[str, list[str]], macros: dict, settings: dict) -> None:
+        self.library, self.types, self.real, self.settings = library, types, macros["REAL"], settings
+        self.backwards = settings["backwards"]
 
     def get_function(self, name: str):
+        kernel = self.library._name, name
+
         def launch(grid, block, arguments) -> None:
+            if self.settings["graph"] is not None:
+                assert kernel in self.settings["ran"], "a kernel is loaded while the graph is made"
+                self.settings["graph"].append((launch, grid, block, arguments))
+                return
+            self.settings["ran"].add(kernel)
             values = [self.value(kind, given) for kind, given in zip(self.types[name], arguments, strict=True)]
             pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
             shape = [(ctypes.c_uint * 2)(*(*extent, 1)[:2]) for extent in (grid, block)]
@@ -93,12 +101,31 @@ def host_library(tmp_path_factory):
 
 @pytest.fixture
 def on_host(host_library, monkeypatch):
-    """Whoever loads a kernel gets the host's; its threads and blocks run forwards, or backwards if told so."""
-    settings = {"backwards": False, "source": None}
+    """Whoever loads a kernel gets the host's; its threads and blocks run forwards, or backwards if told so.
+
+    ``source`` stands for that of every kernel, or, as a pair, for that of the one that is named first.
+    """
+    settings = {"backwards": False, "source": None, "graph": None, "ran": set(), "graphs": 0}
 
     def load(name: str, macros: dict):
-        library = host_library(name, macros, settings["source"])
-        return HostModule(library, kernels(cuda.source(name)), macros, backwards=settings["backwards"])
+        source = settings["source"]
+        if isinstance(source, tuple):
+            source = source[1] if source[0] == name else None
+        library = host_library(name, macros, source)
+        return HostModule(library, kernels(cuda.source(name)), macros, settings)
 
+    def graph(launches):
+        """What a CUDA graph does: nothing now, and later the same launches on the same memory."""
+        settings["graph"] = made = []
+        launches()
+        settings["graph"], settings["graphs"] = None, settings["graphs"] + 1
+
+        def replay() -> None:
+            for launch, *given in made:
+                launch(*given)
+
+        return replay
+
+    monkeypatch.setattr(cuda, "graph", graph)
     monkeypatch.setattr(cuda, "load", load)
     return settings

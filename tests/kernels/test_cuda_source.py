@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from theory.descent import blocks
 from theory.kernels import cuda
-from theory.objectives import on_device
+from theory.objectives import exact_on_device, on_device
 
 ARCHITECTURES = ["sm_80", "sm_90"]
 SIZES = [(20_000, 9, 25, 32), (200_000, 1, 25, 8), (2_000, 576, 25, 16), (50_000, 1, 100, 64), (100_000, 1, 25, 1)]
@@ -96,6 +97,19 @@ def test_the_minibatch_steps_compile(p, k, batch, real, architecture, compiled):
     code = compiled(cuda.source("minibatch_steps"), options(macros, architecture))
     assert code.startswith(b"\x7fELF")
     assert b"minibatch_steps" in code
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_exact_sums_and_the_step_compile(architecture, compiled):
+    for slope in (True, False):
+        for p, offsets in [(9, 1), (25, 81), (exact_on_device.WIDEST, 3969)]:
+            macros = exact_on_device.overlap_macros(p, offsets, slope=slope)
+            assert b"overlap_sums" in compiled(cuda.source("overlap_sums"), options(macros, architecture))
+        macros = exact_on_device.plane_macros(7, slope=slope)
+        assert b"plane_sums" in compiled(cuda.source("plane_sums"), options(macros, architecture))
+    for dtype in (np.float32, np.float64):
+        macros = blocks.macros(25, blocks.LONGEST, dtype)
+        assert b"descent_step" in compiled(cuda.source("descent_step"), options(macros, architecture))
 
 
 def test_an_error_is_seen(compiled):

@@ -8,6 +8,7 @@ import pytest
 from theory.distributions import ImagePatches
 from theory.kernels import plain, sides
 from theory.kernels.compiled import compiled
+from theory.kernels.constants import BLOCK, FLOOR
 from theory.objectives.image_loss import Cut
 from theory.problems import digits
 
@@ -24,11 +25,6 @@ interpreted = pytest.mark.parametrize("python", [False, True], ids=["compiled", 
 
 def kernel(name, python):
     return getattr(getattr(sides, name), "py_func" if python else "__call__")
-
-
-def test_both_have_the_same_constants():
-    for name in ("BLOCK", "FLOOR", "TINY", "HUGE", "DOWN", "UP"):
-        assert getattr(sides, name) == getattr(plain, name)
 
 
 @interpreted
@@ -70,13 +66,13 @@ def test_move(law, python, most):
     """Looks at the same patches, and leaves the same limits and sums, along a walk."""
     cut, rng = Cut.of(law), np.random.default_rng(1)
     norm, _ = sides.survey(cut.images, cut.first, cut.entry)
-    blocks = -(-law.k // plain.BLOCK)
+    blocks = -(-law.k // BLOCK)
     fast, slow = (
         [np.zeros((law.n, law.dim)), np.zeros((law.n, law.k), np.float32), np.zeros((law.n, 1 + blocks), np.float32)]
         for _ in range(2)
     )
     flips, slow_flips = np.zeros(law.n, dtype=np.int64), np.zeros(law.n, dtype=np.int64)
-    w, path = rng.standard_normal(law.dim), plain.FLOOR
+    w, path = rng.standard_normal(law.dim), FLOOR
     for _ in range(6):
         given = (cut.images, cut.first, cut.entry, norm, w, 1e-14, path, most)
         assert kernel("move", python)(*given, *fast, flips) == plain.move(*given, *slow, slow_flips)

@@ -275,6 +275,13 @@ def test_bad_input_is_refused(change, words):
         ImageLoss(**{"patches": LAWS["digits"], "teacher": np.ones(25), **change})
 
 
+def test_nothing_is_relative_to_labels_of_zero():
+    loss = ImageLoss(LAWS["digits"], -np.ones(25))
+    assert loss.power == 0
+    with pytest.raises(BadInput, match="labels is 0 for every image"):
+        loss.relative(1.0)
+
+
 @pytest.mark.parametrize("w", [np.ones(3), np.full(25, np.nan), 7.0])
 def test_a_wrong_w_is_refused(w):
     fast, _ = both(LAWS["digits"])

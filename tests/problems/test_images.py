@@ -146,10 +146,11 @@ LIARS = {
     "no entries": (BYTES[:16], "whole, but its header claims 60 bytes .*, and it has 0$"),
     "too many entries": (BYTES + b"\0", "as long as its header says, but .* claims 60 bytes .*, and it has more$"),
     "an empty array": (header(0x08, 0, 28, 28), "of at least one entry, but its header claims the shape 0x28x28$"),
-    "all the world": (header(0x0E, *[0xFFFFFFFF] * 64), "of at most 268435456 bytes"),
-    "just beyond the limit": (header(0x08, LARGEST + 1) + b"\0" * 9, "of at most 268435456 bytes"),
+    "all the world": (header(0x0E, *[0xFFFFFFFF] * 64), "of at most 134217728 bytes"),
+    "just beyond the limit": (header(0x08, LARGEST + 1) + b"\0" * 9, "of at most 134217728 bytes"),
     "just within, but a lie": (header(0x08, LARGEST) + b"\0" * 9, "whole, but .*, and it has 9$"),
-    "packed, a lie": (pack(header(0x08, LARGEST) + b"\0" * 9), "whole, but .*, and it has 9$"),
+    "packed, a lie": (pack(header(0x08, CHUNK) + b"\0" * 9), "whole, but .*, and it has 9$"),
+    "packed, a bomb that keeps its word": (pack(header(0x08, LARGEST) + bytes(LARGEST)), "packed to a 100th"),
     "packed twice": (pack(pack(BYTES)), ".*; but it begins with 1f 8b 08 00$"),
     "packing cut short": (pack(BYTES)[:-9], r"whole, but as a gzip file it is corrupt or cut short \(.+\)$"),
     "packing's header cut short": (pack(BYTES)[:5], r"whole, but as a gzip file it is corrupt or cut short \(.+\)$"),
@@ -162,7 +163,7 @@ LIARS = {
         r"whole, but as a gzip file it is corrupt or cut short \(.+\)$",
     ),
     "refuse behind the packing": (pack(BYTES) + b"refuse", r"whole, but as a gzip file it is corrupt .*$"),
-    "a bomb that says what it is": (HONEST_BOMB, "of at most 268435456 .*, but its header claims 1073741824 bytes"),
+    "a bomb that says what it is": (HONEST_BOMB, "of at most 134217728 .*, but its header claims 1073741824 bytes"),
     "a bomb that does not": (LYING_BOMB, "as long as its header says, but .* claims 7840 bytes .*, and it has more$"),
 }  # fmt: skip
 

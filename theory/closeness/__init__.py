@@ -13,12 +13,10 @@ Which of them are known how well:
 * **Certified** for a sample, whatever it is: all four, in the plane as narrow as rounding allows (``closeness``,
   ``curve``), in more dimensions as narrow as the budget of a search leaves them (``closeness``); ρ and the bound of
   Theorem 3.3 (i) in any dimension (``closeness_of``, ``sample_gamma_bound``).
+* **Certain brackets** for the law of ``GaussianImages`` and any teacher (``closeness``): all four. They are exact for
+  one patch; without overlap γ and L are, and β and L_cross to the grid of θ on which their suprema are bounded.
 * **At a stated confidence**, for every θ ≤ φ at once: all four and μ for ``ClosePatches`` in any dimension around an
   axis of symmetry along w* (``estimated``), the quotients by θ from a least angle on.
-
-For ``GaussianImages`` none of these holds in more than two dimensions: the law of its overlapping patches is not
-symmetric about w*, so that w matters through more than θ, and no finite number of directions says anything certain
-about the others. What can be had is its exact population loss, and certified brackets for a sample of it.
 
 Source: Du, Lee & Tian (2018), Section 3.
 """
@@ -38,9 +36,10 @@ from theory.closeness.bounds import (
 )
 from theory.closeness.confident import estimated
 from theory.closeness.exact import FACTORS, Constants, Curve, exact_constants, law_curve
+from theory.closeness.gaussian import gaussian_brackets
 from theory.closeness.sample import Brackets, Sample, plane_brackets, sample_curve
 from theory.closeness.searched import searched_brackets
-from theory.distributions import ClosePatches
+from theory.distributions import ClosePatches, GaussianImages, PatchGrid
 from theory.smoothness.caps import BUDGET
 
 __all__ = [
@@ -70,12 +69,14 @@ def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) ->
     Parameters
     ----------
     law
-        ``ClosePatches`` with dim 2 around centres with an axis of symmetry: the constants are exact. Or patches of
-        shape (n, k, p): certified brackets for that sample, exact but for rounding in the plane.
+        ``ClosePatches`` with dim 2 around centres with an axis of symmetry: the constants are exact.
+        ``GaussianImages``: brackets that are certain. Or patches of shape (n, k, p): certified brackets for that
+        sample, exact but for rounding in the plane.
     angle
         φ in radians, strictly between 0 and π/2.
     teacher
-        w*, needed with patches; along the axis of the law if not given.
+        w*, needed with patches; along the axis of the law if not given. For ``GaussianImages`` the brackets hold
+        for every teacher.
     options
         For patches only: ``weights``, the probability of each sample up to a common factor (1/n if not given), and
         ``least_angle``, from where on θ counts in L_cross and β (0, that is all θ > 0, if not given). Over all θ > 0
@@ -99,7 +100,11 @@ def closeness(law: Any, angle: float, *, teacher: Any = None, **options: Any) ->
         if options:
             raise checks.refuse("options", sorted(options), "left out: the constants of a law are exact")
         return exact_constants(law, phi, teacher=teacher)
-    known = Sample.of(_patches(law), teacher, options.pop("weights", None))
+    if isinstance(law, GaussianImages):
+        if options:
+            raise checks.refuse("options", sorted(options), "left out: the brackets of a law hold for every θ")
+        return gaussian_brackets(law, phi, teacher=teacher)
+    known = Sample.of(_patches(law, "ClosePatches, a GaussianImages"), teacher, options.pop("weights", None))
     least = checks.finite("least_angle", options.pop("least_angle", 0.0))
     budget = checks.integer("budget", options.pop("budget", BUDGET), least=1)
     if options:
@@ -130,11 +135,11 @@ def curve(law: Any, *, teacher: Any = None, weights: Any = None) -> Curve:
     """
     if isinstance(law, ClosePatches):
         return law_curve(law, teacher)
-    return sample_curve(Sample.of(_patches(law), teacher, weights))
+    return sample_curve(Sample.of(_patches(law, "ClosePatches"), teacher, weights))
 
 
-def _patches(given: Any) -> Any:
-    if hasattr(given, "sample"):
-        required = "a ClosePatches, or patches of shape (n, k, p); of any other law take a sample"
+def _patches(given: Any, laws: str) -> Any:
+    if hasattr(given, "sample") or isinstance(given, PatchGrid):
+        required = f"a {laws}, or patches of shape (n, k, p); of any other law take a sample"
         raise checks.refuse("law", getattr(given, "label", type(given).__name__), required)
     return given

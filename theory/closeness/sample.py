@@ -50,6 +50,7 @@ class Sample:
         if teacher is None:
             raise checks.refuse("teacher", None, "given with patches: the vector w* of as many numbers as a patch")
         z = np.asarray(checks.array("patches", patches, np, ndim=(3,)), dtype=float)
+        checks.moderate("patches", z, np)
         n = checks.integer("number of samples", z.shape[0], least=1)
         checks.integer("number of patches", z.shape[1], least=1)
         p = checks.integer("dim", z.shape[2], least=2)

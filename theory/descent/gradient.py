@@ -37,7 +37,8 @@ class Descent:
     distance) and the last ``w`` are one a run. So are ``evaluated``, how many activations w·Zₙᵢ of a sample's patches
     were really computed (n k in every pass over it; 0 if the objective has no sample), and ``engine``: "loop" for
     passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as they are in
-    long descents on large samples, or "reuse, then loop" where steps became too long for that.
+    long descents on large samples, "reuse, then loop" where steps became too long for that, or "blocks" where a CUDA
+    device took many steps by itself (:mod:`theory.descent.blocks`).
     """
 
     iterations: Float[np.ndarray, " points"] | Any
@@ -188,12 +189,16 @@ class _Recorder:
     def state(self, t: int, runs: np.ndarray, objective: Any, w: Any, distance: Any) -> None:
         """Distance, angle and loss at iteration t, where it is one to record; the loss of a lost iterate is inf."""
         if t in self.place:
-            xp = array_namespace(w)
-            known = xp.isfinite(distance)
-            loss = objective.value(xp.where(known[None, :], w, objective.teacher[:, None]))
-            found = (distance, angle_between(w, objective.teacher), xp.where(known, loss, xp.inf))
-            for column, values in zip(self.columns, found, strict=False):
-                column[self.place[t], runs] = to_numpy(values)
+            self.states(self.place[t], runs, objective, w, distance)
+
+    def states(self, place: Any, runs: np.ndarray, objective: Any, w: Any, distance: Any) -> None:
+        """The same at the recorded iteration of this number, or for each run at one of its own."""
+        xp = array_namespace(w)
+        known = xp.isfinite(distance)
+        loss = objective.value(xp.where(known[None, :], w, objective.teacher[:, None]))
+        found = (distance, angle_between(w, objective.teacher), xp.where(known, loss, xp.inf))
+        for column, values in zip(self.columns, found, strict=False):
+            column[place, runs] = to_numpy(values)
 
     def step(self, t: int, runs: np.ndarray, eta: Any) -> None:
         """η_t, where t is an iteration to record."""
@@ -226,8 +231,8 @@ class _Runs:
         one.w, one.index = self.w[:, column : column + 1], self.index[column : column + 1]
         return one
 
-    def end(self, t: int, over: Any, otherwise: Outcome, limits: _Limits, distance: Any, *others: Any) -> Any:
-        """Write down the fate of the runs that are over; the distance and the other arrays of those that go on."""
+    def end(self, t: Any, over: Any, otherwise: Outcome, limits: _Limits, distance: Any, *others: Any) -> Any:
+        """Write down the fate of the runs that are over, at t (one, or one each); the arrays of those that go on."""
         ended, place = to_numpy(over), to_numpy(distance)
         self.last[:, self.index[ended]] = to_numpy(self.w)[:, ended]
         self.taken[self.index[ended]] = t
@@ -249,6 +254,10 @@ class _Whole:
         self._objective, self._runs = objective, runs
         self._pass = math.prod(objective.patches.shape[:2]) if hasattr(objective, "patches") else 0
 
+    def count(self, runs: np.ndarray, passes: int) -> None:
+        """So many passes more for each of these runs, of which one may be there several times."""
+        np.add.at(self._runs.evaluated, runs, passes * self._pass)
+
     def gradient(self, w: Any) -> Any:
         """∇ℓ(w) of the runs still going."""
         self._runs.evaluated[self._runs.index] += self._pass
@@ -262,8 +271,11 @@ class _Whole:
 
 def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
     """The loop, until the steps are short enough for another engine, if the objective has one that is worth it."""
-    from theory.descent import trajectory
+    from theory.descent import blocks, trajectory
 
+    if blocks.serves(objective, runs, rule):
+        blocks.loop(objective, runs, rule, limits, recorder, limits.still(objective))
+        return
     whole, pause = _Whole(objective, runs), None
     if trajectory.worthwhile(objective, runs.index.size, limits.steps):
         pause = trajectory.calm

@@ -14,12 +14,14 @@ every coordinate moves one way, so that no iterate between is farther than |φ V
 the first iteration at which a limit may be passed or the run may be over; those steps are taken one by one.
 
 Sides, iterates and outcomes are those of the plain loop but for rounding. Memory: 12 bytes a patch, for each run of a
-batch only if the step is adaptive, and as much as the samples again over k if k > 1.
+batch only if the step is adaptive, and as much as the samples again over k if k > 1. Float32 is left to the loop: its
+iterates hang on roundings of 1e-7, which no quadratic repeats. So is ``ImageLoss``, which uses sides again by itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,10 +31,11 @@ from jaxtyping import Float, Int
 from theory.descent.gradient import _Limits, _loop, _norm, _Recorder, _Runs, _Whole
 from theory.descent.outcome import Outcome
 from theory.descent.steps import Constant, Prescribed, Scaled, Schedule, StepRule
+from theory.kernels import constants as at
 from theory.objectives import SampleLoss
 from theory.objectives.relu_filter import angle_between
 
-WORTH = 2 * 10**9
+WORTH: float = 2 * 10**9
 """Products w·z, times p, that the plain loop may come to before this is worth loading the kernels: some seconds."""
 
 BUDGET = 1 << 30
@@ -103,7 +106,7 @@ def _laid(rule: StepRule, run: int) -> tuple[float, ...] | None:
         etas = _laid(rule.rule, run)
         return None if etas is None else tuple(eta * rule.factor for eta in etas)
     if isinstance(rule, Constant):
-        return (rule.eta[run] if isinstance(rule.eta, tuple) else float(rule.eta),)  # type: ignore[arg-type]
+        return (rule.eta[run] if isinstance(rule.eta, Sequence) else rule.eta,)
     if isinstance(rule, Prescribed):
         return (rule.eta,)
     return tuple(rule.etas) if isinstance(rule, Schedule) else None
@@ -153,15 +156,15 @@ class Known:
     @property
     def looked(self) -> int:
         """Patches looked at."""
-        return int(self.pattern.count[self.kernel.LOOKED])
+        return int(self.pattern.count[at.LOOKED])
 
     def survey(self, w: Float[np.ndarray, " p"]) -> None:
         """Look at every patch, and take the sums at w."""
         kernel, known = self.kernel, self.pattern
         n, p = known.z.shape[0], w.size
         known.w[:] = w
-        known.number[[kernel.PATH, kernel.WINDOW, kernel.Q, kernel.C]] = kernel.SHORT, 0.0, 0.0, 1.0
-        known.count[[kernel.SIZE, kernel.OFF, kernel.UPDATES]] = 0
+        known.number[[at.PATH, at.WINDOW, at.Q, at.C]] = at.SHORT, 0.0, 0.0, 1.0
+        known.count[[at.SIZE, at.OFF, at.UPDATES]] = 0
         for array in (known.H, known.r, known.c, known.D, known.flips):
             array[:] = 0
         room = np.empty((min(n, BLOCK), p)), np.empty(min(n, BLOCK))
@@ -173,7 +176,7 @@ class Known:
             known.H[:] += weighted.T @ s
             known.r[:] += e @ weighted
             known.c[:] += known.labels[first:last] @ weighted
-            known.number[kernel.Q] += known.weights[first:last] @ e**2
+            known.number[at.Q] += known.weights[first:last] @ e**2
         kernel.aim(known, np.empty(0))
         kernel.settle(known)
 
@@ -183,7 +186,7 @@ class Known:
         v = w - known.w
         known.w[:] = w
         kernel.follow(known, v)
-        if not known.number[kernel.PATH] < kernel.LOST or known.count[kernel.UPDATES] > self.stale:
+        if not known.number[at.PATH] < at.LOST or known.count[at.UPDATES] > self.stale:
             self.survey(w)
 
     def gradient(self) -> Float[np.ndarray, " p"]:
@@ -204,34 +207,34 @@ class Known:
         quadratic = Quadratic.of(known, eta)
         if eta * quadratic.values[-1] > 1:
             return 0
-        room = (kernel.nearest(known) - known.number[kernel.PATH]) * known.number[kernel.C]
+        room = (kernel.nearest(known) - known.number[at.PATH]) * known.number[at.C]
         fine = FINE * np.finfo(np.float64).eps * (float(np.linalg.norm(known.w)) + self.norm) / eta
         bounds = Bounds(room, limits.tolerance * self.norm, limits.region * self.norm, max(still, fine))
-        t = int(known.count[kernel.T])
+        t = int(known.count[at.T])
         m = quadratic.longest(min(limits.steps - t, int(EXACT / (known.w.size * np.finfo(np.float64).eps))), bounds)
         if m == 0:
             return 0
         self._record(quadratic, eta, t, m, marks, seen)
         far = float(quadratic.far(m))
-        known.number[kernel.PATH] = (known.number[kernel.PATH] + far * CERTAIN / known.number[kernel.C]) * kernel.UP
+        known.number[at.PATH] = (known.number[at.PATH] + far * CERTAIN / known.number[at.C]) * at.LATER
         known.w[:] = known.teacher + quadratic.vectors @ quadratic.at(m)
-        known.count[kernel.T] += m
+        known.count[at.T] += m
         return m
 
     def _record(self, quadratic: Quadratic, eta: float, t: int, m: int, marks: Any, seen: Any) -> None:
         """The iterations from t to t + m, t + m itself not."""
-        kernel, known = self.kernel, self.pattern
-        first, last = int(known.count[kernel.MARK]), int(np.searchsorted(marks, t + m))
+        known = self.pattern
+        first, last = int(known.count[at.MARK]), int(np.searchsorted(marks, t + m))
         for start in range(first, last, MARKS):
             part = slice(start, min(last, start + MARKS))
             delta = quadratic.at(marks[part, None] - t)
             w = known.teacher[:, None] + quadratic.vectors @ delta.T
-            loss = (np.sum(delta * (quadratic.values * delta + 2 * quadratic.r), axis=1) + known.number[kernel.Q]) / 2
+            loss = (np.sum(delta * (quadratic.values * delta + 2 * quadratic.r), axis=1) + known.number[at.Q]) / 2
             seen[0, part] = np.linalg.norm(delta, axis=1) / self.norm
             seen[1, part] = angle_between(w, known.teacher)
             seen[2, part] = np.maximum(loss, 0.0)
             seen[3, part] = eta
-        known.count[kernel.MARK] = last
+        known.count[at.MARK] = last
 
 
 class Bounds(NamedTuple):
@@ -321,17 +324,17 @@ def _stretch(
     kernel, pattern, marks, run = known.kernel, known.pattern, recorder.iterations, int(one.index[0])
     number, count, before = pattern.number, pattern.count, t
     seen = np.full((4, marks.size), np.nan)
-    count[[kernel.T, kernel.MARK, kernel.LOOKED]] = t, np.searchsorted(marks, t), 0
-    restless = int(RESTLESS * kernel.SPELL * pattern.limit.size)
+    count[[at.T, at.MARK, at.LOOKED]] = t, np.searchsorted(marks, t), 0
+    restless = int(RESTLESS * at.SPELL * pattern.limit.size)
     known.survey(one.w[:, 0])
-    code = kernel.PAUSED
-    while code not in (kernel.OVER, kernel.STALLED, kernel.RESTLESS):
-        t = int(count[kernel.T])
-        if code == kernel.STALE:
+    code = at.PAUSED
+    while code not in (at.OVER, at.STALLED, at.RESTLESS):
+        t = int(count[at.T])
+        if code == at.STALE:
             known.survey(pattern.w.copy())
-        if code == kernel.FREE:
+        if code == at.FREE:
             before = t + max(FREE, known.leap(float(etas[-1]), marks, seen, limits, still))
-        pause = int(count[kernel.T]) + PAUSE
+        pause = int(count[at.T]) + PAUSE
         code = kernel.advance(
             pattern, etas, marks, seen, limits.steps, pause, limits.tolerance, limits.region, still,
             known.stale, restless, FREE, before,
@@ -340,14 +343,12 @@ def _stretch(
     one.evaluated[run] += known.looked
     one.engine[run] = "reuse"
     recorder.fill(run, seen)
-    t, distance = int(count[kernel.T]), np.array([number[kernel.DISTANCE]])
-    if code == kernel.RESTLESS:
+    t, distance = int(count[at.T]), np.array([number[at.DISTANCE]])
+    if code == at.RESTLESS:
         one.engine[run] = "reuse, then loop"
         _loop(_Whole(known.objective, one), one, rule, limits, recorder, still, t)
     else:
-        one.end(
-            t, np.array([True]), Outcome.STALLED if code == kernel.STALLED else Outcome.STEP_LIMIT, limits, distance
-        )
+        one.end(t, np.array([True]), Outcome.STALLED if code == at.STALLED else Outcome.STEP_LIMIT, limits, distance)
 
 
 class _Reused:

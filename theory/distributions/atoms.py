@@ -38,6 +38,7 @@ class Atoms:
         points = np.asarray(checks.array("points", points, np, ndim=(2,)), dtype=np.float64)
         checks.integer("dim", points.shape[1], least=2)
         n = checks.integer("number of points", points.shape[0], least=1)
+        checks.moderate("points", points, np)
         weights = np.ones(n) if weights is None else checks.array("weights", weights, np, ndim=(1,))
         if weights.shape != (n,):
             raise checks.refuse("weights", f"an array of shape {weights.shape}", f"of shape ({n},), one a point")

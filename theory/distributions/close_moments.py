@@ -60,7 +60,10 @@ def in_the_plane(law: ClosePatches) -> AxisSymmetric:
     if not isinstance(law, ClosePatches):
         raise checks.refuse("law", getattr(law, "label", type(law).__name__), "a ClosePatches")
     if law.dim != 2 or not isinstance(law.law, AxisSymmetric):
-        required = "of patches in the plane (dim 2) around centres with an axis of symmetry; for any other use a sample"
+        required = (
+            "of patches in the plane (dim 2) around centres with an axis of symmetry; "
+            "for any other use theory.closeness.estimated or a sample"
+        )
         raise checks.refuse("law", f"{law.label} with dim {law.dim}", required)
     return law.law
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class CloseTable:
     edges: Float[Any, " panels+1"]
     coefficients: Float[Any, "panels powers 21"]
     error: float
+    _centre: Any = field(init=False, repr=False)
+    _scale: Any = field(init=False, repr=False)
+    _powers: Any = field(init=False, repr=False)
+    _full: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         xp = array_namespace(self.edges)
@@ -51,19 +55,19 @@ class CloseTable:
 
     def __call__(self, angle: Float[Any, " r"]) -> Float[Any, "r 6 6"]:
         """E[U Uᵀ] at each angle in [0, π], in the basis (w*, the direction orthogonal to it that w leans to)."""
-        return self._square(angle, self._powers)  # type: ignore[attr-defined]
+        return self._square(angle, self._powers)
 
     def over_angle(self, angle: Float[Any, " r"]) -> Float[Any, "r 6 6"]:
         """E[U Uᵀ]/θ at each angle, its limit at θ = 0; not for A_{w,w*}, which has none, and is left as it is."""
         xp = array_namespace(angle)
-        powers = self._powers  # type: ignore[attr-defined]
+        powers = self._powers
         return self._square(angle, xp.where(powers > 0, powers - 1, powers))
 
     def _square(self, angle: Any, powers: Any) -> Any:
         xp = array_namespace(angle)
-        value = horner(self.edges, self._centre, self._scale, self.coefficients, angle)  # type: ignore[attr-defined]
+        value = horner(self.edges, self._centre, self._scale, self.coefficients, angle)
         value = value * angle[:, None] ** powers
-        return xp.reshape(xp.take(value, self._full, axis=1), (angle.shape[0], 6, 6))  # type: ignore[attr-defined]
+        return xp.reshape(xp.take(value, self._full, axis=1), (angle.shape[0], 6, 6))
 
     def to(self, xp: Any) -> CloseTable:
         """The same table in another array namespace."""

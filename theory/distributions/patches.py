@@ -298,7 +298,7 @@ class ImagePatches:
     normalise: str
 
     def __init__(self, images: Any, filter_size: Any, stride: Any = 1, *, normalise: str = "none") -> None:
-        held = checks.array("images", images, np, ndim=(2, 3))
+        held = checks.moderate("images", checks.array("images", images, np, ndim=(2, 3)), np)
         checks.integer("number of images", held.shape[0], least=1)
         normalised(np.ones(1), normalise)
         object.__setattr__(self, "images", held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,9 @@ class WedgeTable:
     edges: Float[Any, " panels+1"]
     coefficients: Float[Any, "panels powers 4"]
     error: float
+    _centre: Any = field(init=False, repr=False)
+    _scale: Any = field(init=False, repr=False)
+    _leading: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         xp = array_namespace(self.edges)
@@ -56,12 +59,17 @@ class WedgeTable:
 
     def plane(self, angle: Float[Any, " r"]) -> tuple[Any, Any]:
         """(B11, B12) alone, all that a gradient needs."""
-        value = self._evaluate(self._leading, angle)  # type: ignore[attr-defined]
+        value = self._evaluate(self._leading, angle)
         square = angle * angle
         return square * angle * value[:, 0], square * value[:, 1]
 
+    @property
+    def panels(self) -> tuple[Any, Any, Any, Any]:
+        """What ``plane`` reads: the panels' edges, centres, scales and coefficients."""
+        return self.edges, self._centre, self._scale, self._leading  # type: ignore[attr-defined]
+
     def _evaluate(self, coefficients: Any, angle: Any) -> Any:
-        return horner(self.edges, self._centre, self._scale, coefficients, angle)  # type: ignore[attr-defined]
+        return horner(self.edges, self._centre, self._scale, coefficients, angle)
 
     def to(self, xp: Any) -> WedgeTable:
         """The same table in another array namespace."""

@@ -153,16 +153,17 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     }
 }
 
-// Adds rows u of `parts` to row u mod ROWS of `carry`, one after the other, and then the rows of `carry` to `out`. When
-// `rows` is a multiple of ROWS in every call but the last, it does not matter how many calls there are.
+// Adds rows u of `parts` to row u mod ROWS of `carry` (of zeros, if it is `fresh`), one after the other, and then the
+// rows of `carry` to `out`. When `rows` is a multiple of ROWS in every call but the last, it does not matter how many
+// calls there are.
 extern "C" __global__ void __launch_bounds__(WARP *ROWS)
-    gather(const REAL *parts, long long rows, long long width, REAL *carry, REAL *out, REAL scale)
+    gather(const REAL *parts, long long rows, long long width, long long fresh, REAL *carry, REAL *out, REAL scale)
 {
     __shared__ REAL fold[ROWS][WARP];
     const long long at = (long long)blockIdx.x * WARP + threadIdx.x;
     REAL sum = 0;
     if (at < width) {
-        sum = carry[threadIdx.y * width + at];
+        sum = fresh ? (REAL)0 : carry[threadIdx.y * width + at];
         for (long long row = threadIdx.y; row < rows; row += ROWS)
             sum += parts[row * width + at];
         carry[threadIdx.y * width + at] = sum;

@@ -191,26 +191,33 @@ def back_product(z, origin, base, rows, entry, back, width, lanes, slope):
             _gain(slope, o + v, width, lanes, b0, b1, b2, b3)
             _gain(slope, o + v + 4 * width, width, lanes, b4, b5, b6, b7)
             j += 8
-        while j < p:
-            e0 = origin + entry[j]
-            a0 = a1 = b0 = b1 = zeros(z, lanes)
-            for m in range(0, rows - 1, 2):
-                o = m * width + c
-                x, y = spread(z, base[m] + e0, lanes), spread(z, base[m + 1] + e0, lanes)
-                a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
-                o += width
-                a1, b1 = fma(y, load(back, o, lanes), a1), fma(y, load(back, o + v, lanes), b1)
-            if rows % 2:
-                o = (rows - 1) * width + c
-                x = spread(z, base[rows - 1] + e0, lanes)
-                a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
-            o = j * width + c
-            store(slope, o, add(load(slope, o, lanes), add(a0, a1)))
-            store(slope, o + v, add(load(slope, o + v, lanes), add(b0, b1)))
-            j += 1
+        _rest_back(z, origin, base, rows, entry, back, width, j, c, lanes, slope)
         c += 2 * v
     if c < width:
         _narrow_back(z, origin, base, rows, entry, back, width, c, lanes, slope)
+
+
+@compiled()
+def _rest_back(z, origin, base, rows, entry, back, width, j, c, lanes, slope):
+    """The same for the entries from j on, of which there are fewer than eight, one at a time."""
+    v = len(lanes)
+    while j < entry.size:
+        e0 = origin + entry[j]
+        a0 = a1 = b0 = b1 = zeros(z, lanes)
+        for m in range(0, rows - 1, 2):
+            o = m * width + c
+            x, y = spread(z, base[m] + e0, lanes), spread(z, base[m + 1] + e0, lanes)
+            a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
+            o += width
+            a1, b1 = fma(y, load(back, o, lanes), a1), fma(y, load(back, o + v, lanes), b1)
+        if rows % 2:
+            o = (rows - 1) * width + c
+            x = spread(z, base[rows - 1] + e0, lanes)
+            a0, b0 = fma(x, load(back, o, lanes), a0), fma(x, load(back, o + v, lanes), b0)
+        o = j * width + c
+        store(slope, o, add(load(slope, o, lanes), add(a0, a1)))
+        store(slope, o + v, add(load(slope, o + v, lanes), add(b0, b1)))
+        j += 1
 
 
 @compiled()

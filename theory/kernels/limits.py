@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from theory.kernels.compiled import compiled
-
-ROUNDING = np.finfo(np.float64).eps
-
-LONGER = 1 + 1e-9
-"""Relative rounding of lengths and products in fewer than 10⁵ dimensions."""
+from theory.kernels.constants import LONGER, ROUNDING
 
 ANY_ORDER = {"reassoc", "contract", "nsz"}
 """Sums may be taken in any order, which the bound p ε Σ|wⱼzⱼ| of their error allows."""

@@ -21,37 +21,38 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory.kernels.compiled import compiled
-from theory.kernels.limits import LONGER, ROUNDING, allowed, products, reach, sink
-
-PATH, WINDOW, Q, DISTANCE, C = range(5)
-"""Places in ``number``: the clock, the limit up to which patches are in the heap, q, ‖Δ‖/‖w*‖ at the end, and c."""
-
-SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
-"""Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
-summed, patches looked at, the iteration, the next one to record, and patches looked at when D was chosen."""
-
-OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
-"""Why :func:`advance` came back: the run is over, at rest, its sums want taking afresh, too many patches are looked at,
-nothing will change sides for long, or it was to pause."""
-
-LEAN, AGAIN = 0.1, 8
-"""c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all
-are looked at, one after the other and about so many times faster."""
-
-SHORT = 1e-150
-"""Added to every move, whose square may be below every number."""
-
-UP = 1 + 2.0**-51
-"""Relative rounding of the clock, twice over."""
-
-LOST = 1e300
-"""No path is followed as far as this."""
+from theory.kernels.constants import (
+    AGAIN,
+    AIMED,
+    DISTANCE,
+    FREE,
+    LATER,
+    LEAN,
+    LONGER,
+    LOOKED,
+    LOST,
+    MARK,
+    OFF,
+    OVER,
+    PATH,
+    PAUSED,
+    RESTLESS,
+    ROUNDING,
+    SHORT,
+    SIZE,
+    SPELL,
+    STALE,
+    STALLED,
+    UPDATES,
+    WINDOW,
+    C,
+    Q,
+    T,
+)
+from theory.kernels.limits import allowed, products, reach, sink
 
 WHOLE, DRAWN, SHARE = 4096, 2048, 32
 """So few patches are all in the heap; of more, 2048 are drawn, so that about one in 32 of all are in it."""
-
-SPELL = 64
-"""Steps over which it is counted how many patches are looked at."""
 
 
 class Pattern(NamedTuple):
@@ -317,7 +318,7 @@ def elapsed(known, v):  # type: ignore[no-untyped-def]
 def follow(known, v):  # type: ignore[no-untyped-def]
     """Look at what has to be looked at after a move by v, of w, that is done."""
     length, astray = elapsed(known, v)
-    known.number[PATH] = (known.number[PATH] + length) * UP
+    known.number[PATH] = (known.number[PATH] + length) * LATER
     if known.number[PATH] < LOST:
         settle(known)
         if astray and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:

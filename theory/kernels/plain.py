@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-BLOCK, FLOOR, TINY, HUGE = 16, 1e-30, 1e-37, 3e38
-DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
+from theory.kernels.constants import BLOCK, DOWN, FLOOR, HUGE, TINY, UP
 
 
 def activation(image: Any, first: int, entry: Any, w: Any) -> float:

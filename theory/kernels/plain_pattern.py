@@ -6,12 +6,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PATH, WINDOW, Q, DISTANCE, C = range(5)
-SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
-OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
-SHORT, LOST, UP, LONGER, SPELL = 1e-150, 1e300, 1 + 2.0**-51, 1 + 1e-9, 64
-LEAN, AGAIN = 0.1, 8
-ROUNDING = np.finfo(np.float64).eps
+from theory.kernels.constants import (
+    AGAIN,
+    AIMED,
+    DISTANCE,
+    FREE,
+    LATER,
+    LEAN,
+    LONGER,
+    LOOKED,
+    LOST,
+    MARK,
+    OFF,
+    OVER,
+    PATH,
+    PAUSED,
+    RESTLESS,
+    ROUNDING,
+    SHORT,
+    SPELL,
+    STALE,
+    STALLED,
+    UPDATES,
+    WINDOW,
+    C,
+    Q,
+    T,
+)
 
 
 class Pattern(NamedTuple):
@@ -73,7 +94,7 @@ def follow(known: Any, v: Any) -> float:
     along = max(0.0, float(v @ known.D))
     aside = float(np.linalg.norm(v - along * known.D)) / known.number[C]
     length = max(along, aside) * LONGER + SHORT
-    known.number[PATH] = (known.number[PATH] + length) * UP
+    known.number[PATH] = (known.number[PATH] + length) * LATER
     if known.number[PATH] < LOST:
         settle(known)
         if aside > along and (known.count[LOOKED] - known.count[AIMED]) * AGAIN > known.limit.size:

@@ -9,18 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from theory.kernels.compiled import compiled
-
-BLOCK = 16
-"""Patches that share one entry of ``least``: their limits fill a cache line."""
-
-FLOOR = 1e-30
-"""The least limit of a patch that has been looked at; that of one that has not is 0."""
-
-TINY, HUGE = 1e-37, 3e38
-"""Where the range of float32 begins and ends."""
-
-DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
-"""Relative roundings of float32 (2^−24), and of what is computed in float64 before, several times over."""
+from theory.kernels.constants import BLOCK, DOWN, FLOOR, HUGE, TINY, UP
 
 
 @compiled()

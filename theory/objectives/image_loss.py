@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 
 from theory import checks
 from theory.distributions import ImagePatches
+from theory.kernels.constants import BLOCK, FLOOR
 from theory.objectives.relu_filter import _columns
 
 BUDGET = 1 << 30
@@ -85,14 +86,14 @@ class Sides:
         from theory.kernels import sides
 
         self._cut, self._move = cut, sides.move
-        self._floor = sides.FLOOR
+        self._floor = FLOOR
         n, k = cut.images.shape[0], cut.first.size
         self.w = np.zeros(cut.entry.size)
         self.path = 0.0
         self.response = np.zeros(n)
         self.total = np.empty((n, cut.entry.size))
         self.limit = np.empty((n, k), dtype=np.float32)
-        self.least = np.empty((n, 1 + -(-k // sides.BLOCK)), dtype=np.float32)
+        self.least = np.empty((n, 1 + -(-k // BLOCK)), dtype=np.float32)
         self.flips = np.empty(n, dtype=np.int64)
         self._forget()
 
@@ -194,7 +195,15 @@ class ImageLoss:
         return float(np.linalg.eigvalsh(mass.T @ mass / self.n)[-1])
 
     def relative(self, value: Any) -> Any:
-        """A loss as mean squared error over mean square label."""
+        """A loss as mean squared error over mean square label.
+
+        Raises
+        ------
+        BadInput
+            If all labels are 0.
+        """
+        if not self.power:
+            raise checks.refuse("labels", "0 for every image", "different from 0 for one at least: a loss relative to")
         return 2 * value / self.power
 
     def hessian(self, w: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:

@@ -7,6 +7,7 @@ is the same bits every time, however much memory there was for the rows. The siz
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,9 +96,14 @@ def _power(number: int) -> int:
     return 1 << (number - 1).bit_length()
 
 
+def lives_there(array: Any) -> bool:
+    """Whether it is one of CuPy's arrays."""
+    return bool(is_cupy_array(array))
+
+
 def worthwhile(patches: Any, dtypes: tuple[Any, ...], runs: int) -> bool:
     """Whether ``sums`` serves: CuPy arrays (n, k, p) of one type, float32 or float64, in any strides."""
-    if not is_cupy_array(patches) or patches.dtype.name not in REGISTERS:
+    if not lives_there(patches) or patches.dtype.name not in REGISTERS:
         return False
     return (
         all(dtype == patches.dtype for dtype in dtypes)
@@ -114,36 +120,46 @@ def sums(
     slope: bool,
 ) -> Float[Any, "..."]:
     """Σₙ pₙ (f(w, Zₙ) − yₙ) (1/k) Σᵢ Zₙᵢ 1{w·Zₙᵢ ≥ 0}, or without ``slope`` ½ Σₙ pₙ (f(w, Zₙ) − yₙ)²."""
+    xp = array_namespace(w)
+    out = xp.empty(w.shape if slope else w.shape[1:], dtype=w.dtype)
+    launches(patches, xp.ascontiguousarray(w), labels, weights, out, slope=slope)()
+    return out
+
+
+def launches(
+    patches: Float[Any, "n k p"], w: Any, labels: Any, weights: Any, out: Any, *, slope: bool
+) -> Callable[[], None]:
+    """What puts the sums at w, as it then is, into ``out``: launches alone, all memory is taken here."""
     xp, runs = array_namespace(w), w.shape[1]
     cut = plan(patches.shape, runs, w.dtype, slope=slope)
     assert cut is not None, "worthwhile() was not asked"
     kernels = cuda.load("filter_step", cut.macros)
-    whole = tuple(xp.ascontiguousarray(array) for array in (labels, weights, w))
+    whole = tuple(xp.ascontiguousarray(array) for array in (labels, weights))
     steps = (np.int64(step // patches.itemsize) for step in patches.strides)
-    data = (patches, *steps, *whole, np.int64(patches.shape[0]), np.int64(runs), np.int64(cut.per))
+    data = (patches, *steps, *whole, w, np.int64(patches.shape[0]), np.int64(runs), np.int64(cut.per))
     most = max(1, min(-(-cut.units // ROWS), HELD // (ROWS * patches.shape[2] * runs)))
-    return halving(lambda size: _added(kernels, cut, data, w, ROWS * size, slope=slope), most)
-
-
-def _added(kernels: Any, cut: Plan, data: Any, w: Any, length: int, *, slope: bool) -> Any:
-    """The sums of all units, so many at once."""
-    xp, (p, runs) = array_namespace(w), w.shape
-    shape = (p, runs) if slope else (runs,)
-    width = p * runs if slope else runs
-    parts = xp.empty((min(length, cut.units), width), dtype=w.dtype)
-    carry, out = xp.zeros((ROWS, width), dtype=w.dtype), xp.empty(shape, dtype=w.dtype)
     scale = w.dtype.type(1.0 if slope else 0.5)
-    for first in range(0, cut.units, length):
-        units = min(length, cut.units - first)
-        kernels.get_function("filter_sums")((units, cut.across), (THREADS,), (*data, np.int64(first), parts))
-        arguments = (parts, np.int64(units), np.int64(width), carry, out, scale)
-        kernels.get_function("gather")((-(-width // WARP),), (WARP, ROWS), arguments)
-    return out
+
+    def rows(size: int) -> tuple[Any, Any]:
+        parts = xp.empty((min(ROWS * size, cut.units), out.size), dtype=w.dtype)
+        return parts, xp.empty((ROWS * out.size,), dtype=w.dtype)
+
+    parts, carry = halving(rows, most)
+    sums_of, gather = kernels.get_function("filter_sums"), kernels.get_function("gather")
+
+    def launch() -> None:
+        for first in range(0, cut.units, parts.shape[0]):
+            units = min(parts.shape[0], cut.units - first)
+            sums_of((units, cut.across), (THREADS,), (*data, np.int64(first), parts))
+            arguments = (parts, np.int64(units), np.int64(out.size), np.int64(first == 0), carry, out, scale)
+            gather((-(-out.size // WARP),), (WARP, ROWS), arguments)
+
+    return launch
 
 
 def descends(teacher: Any, *others: Any) -> bool:
     """Whether ``minibatch_steps`` serves: CuPy arrays of one type, patches of no more numbers than a warp can hold."""
-    if not is_cupy_array(teacher) or teacher.dtype.name not in REGISTERS:
+    if not lives_there(teacher) or teacher.dtype.name not in REGISTERS:
         return False
     return teacher.shape[0] <= WARP * REGISTERS[teacher.dtype.name] and all(x.dtype == teacher.dtype for x in others)
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ from jaxtyping import Float, Int
 from theory import checks
 from theory.arrays import shared_namespace
 from theory.distributions import PatchGrid
+from theory.objectives import exact_on_device
 from theory.objectives.relu_filter import BLOCK, _columns
 
 TERMS = 9
@@ -104,7 +106,8 @@ class OverlapLoss:
 
     With one patch it is ``PopulationLoss(Gaussian(p), teacher)``. Near w* both loss and gradient keep their relative
     accuracy, to a few roundings times the condition number of ∇²ℓ(w*); so do the angles where one filter is a moved
-    copy of the other. At w = 0 the derivative of σ is taken as 1, as everywhere.
+    copy of the other. At w = 0 the derivative of σ is taken as 1, as everywhere. On CuPy arrays in float64 all runs are
+    one launch of a kernel: :mod:`theory.objectives.exact_on_device`.
 
     Parameters
     ----------
@@ -161,20 +164,43 @@ class OverlapLoss:
 
     def gradient(self, w: Float[Any, "p *runs"]) -> Float[Any, "p *runs"]:
         """∇ℓ(w)."""
-        return self._in_blocks(self._gradient, w)
+        return self._found(w, slope=True)
 
     def value(self, w: Float[Any, "p *runs"]) -> Float[Any, "*runs"]:
         """ℓ(w)."""
-        return self._in_blocks(self._value, w)
+        return self._found(w, slope=False)
 
-    def _in_blocks(self, function: Callable[[Any], Any], w: Any) -> Any:
-        """The function of w, of as many runs at once as keep every array within ``BLOCK`` numbers."""
+    def launches(self, w: Float[Any, "p runs"], out: Any) -> Callable[[], None] | None:
+        """What puts ∇ℓ(w), or where ``out`` has a number a run ℓ(w), into ``out``; None if no kernel serves these w."""
+        if not exact_on_device.worthwhile(self, w):
+            return None
+        return exact_on_device.overlap(w, self.teacher, self._tables, self._length, self._apart, out)
+
+    @cached_property
+    def _tables(self) -> tuple[Any, ...]:
+        moved = array_namespace(self._index).reshape(self._index, (-1, self.dim))
+        measures = [self._share, *(array[:, 0] for array in (self._dropped, *self._own, self._kappa))]
+        return exact_on_device.overlap_tables(moved, self._unit, self._moved, measures)
+
+    @cached_property
+    def _length(self) -> float:
+        return float(self._norm)
+
+    def _found(self, w: Any, *, slope: bool) -> Any:
+        """The gradient or the value, by the kernel or in blocks."""
         batch, xp = _columns(w, self.teacher)
+        if exact_on_device.worthwhile(self, batch):
+            found = exact_on_device.found(self, batch, slope=slope)
+        else:
+            found = self._in_blocks(self._gradient if slope else self._value, batch, xp)
+        return xp.reshape(found, (*found.shape[:-1], *w.shape[1:]))
+
+    def _in_blocks(self, function: Callable[[Any], Any], batch: Any, xp: Any) -> Any:
+        """The function of w, of as many runs at once as keep every array within ``BLOCK`` numbers."""
         length = max(1, BLOCK // self._index.shape[0])
         runs = batch.shape[1]
         parts = [batch[:, first : min(runs, first + length)] for first in range(0, max(1, runs), length)]
-        found = xp.concat([function(part) for part in parts], axis=-1)
-        return xp.reshape(found, (*found.shape[:-1], *w.shape[1:]))
+        return xp.concat([function(part) for part in parts], axis=-1)
 
     def _gradient(self, w: Float[Any, "p runs"]) -> Float[Any, "p runs"]:
         xp = array_namespace(w)

@@ -18,7 +18,7 @@ from theory import checks
 from theory.arrays import halving, shared_namespace, to_numpy
 from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages, ImagePatches
 from theory.distributions.table import WedgeTable, wedge_table
-from theory.objectives import on_device
+from theory.objectives import exact_on_device, on_device
 from theory.objectives.fused import Layout, fused, worthwhile
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ class PlaneLoss:
         ℓ(w)  = ½ s₁ (a − t)² + ½ s₂ ρ² + t (a B11 + ρ B12)
 
     from ∇ℓ = A_{w,w*}(w − w*) + A_{w,−w*} w and A_{w,w*} + A_{w,−w*} = ½E[zzᵀ]. Near w* every term is of
-    the order of the result, so a loss of 1e-20 is right to nearly all its digits.
+    the order of the result, so a loss of 1e-20 is right to nearly all its digits. On CuPy arrays all runs are one
+    launch of a kernel.
     """
 
     def __init__(self, teacher: Any, half: tuple[float, float], table: WedgeTable) -> None:
@@ -145,6 +146,8 @@ class PlaneLoss:
 
     def gradient(self, w: Float[Any, "2 runs"]) -> Float[Any, "2 runs"]:
         """∇ℓ(w)."""
+        if exact_on_device.worthwhile(self, w):
+            return exact_on_device.found(self, w, slope=True)
         xp = array_namespace(w)
         along, y = w[0, :], w[1, :]
         b11, b12 = self._moments(along, xp.abs(y), xp)
@@ -153,6 +156,8 @@ class PlaneLoss:
 
     def value(self, w: Float[Any, "2 runs"]) -> Float[Any, " runs"]:
         """ℓ(w)."""
+        if exact_on_device.worthwhile(self, w):
+            return exact_on_device.found(self, w, slope=False)
         xp = array_namespace(w)
         along, rho = w[0, :], xp.abs(w[1, :])
         b11, b12 = self._moments(along, rho, xp)
@@ -160,6 +165,12 @@ class PlaneLoss:
         result = quadratic + self._norm * (along * b11 + rho * b12)
         # Where terms cancel to rounding the sum may fall below 0, which no loss does.
         return xp.where(result < 0, 0.0, result)
+
+    def launches(self, w: Float[Any, "2 runs"], out: Any) -> Callable[[], None] | None:
+        """What puts ∇ℓ(w), or where ``out`` has a number a run ℓ(w), into ``out``; None if no kernel serves these w."""
+        if not exact_on_device.worthwhile(self, w):
+            return None
+        return exact_on_device.plane(w, self._table.panels, self._half, self._norm, out)
 
 
 class SampleLoss:
@@ -257,6 +268,12 @@ class SampleLoss:
             return on_device.sums(self.patches, batch, self.labels, self.weights, slope=slope)
         plain = self._plain_gradient if slope else self._plain_value
         return halving(lambda held: plain(batch, xp, held), BLOCK)
+
+    def launches(self, w: Float[Any, "p runs"], out: Any) -> Callable[[], None] | None:
+        """What puts ∇ℓ(w), or where ``out`` has a number a run ℓ(w), into ``out``; None if no kernel serves these w."""
+        if not self._on_device(w.shape[1], w.dtype):
+            return None
+        return on_device.launches(self.patches, w, self.labels, self.weights, out, slope=out.ndim == 2)
 
     def _plain_gradient(self, batch: Float[Any, "p runs"], xp: Any, held: int | None = None) -> Float[Any, "p runs"]:
         total = xp.zeros_like(batch)

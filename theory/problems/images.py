@@ -25,9 +25,15 @@ from jaxtyping import Float, Shaped
 
 from theory import checks
 
-LARGEST = 1 << 28
-"""Bytes of entries that an IDX file may hold, unpacked, if the caller does not say: 256 MiB, five times what MNIST's
-training images take. As float64, images of single bytes are then at most 2 GiB."""
+LARGEST = 1 << 27
+"""Bytes of entries that an IDX file may hold, unpacked, if the caller does not say: 128 MiB, almost three times what
+MNIST's training images take. As float64, images of single bytes are then at most 1 GiB."""
+
+SMALL = 1 << 24
+"""Bytes of entries that may be packed as densely as they like."""
+
+DENSEST = 100
+"""Bytes of entries to a byte of a packed file, at most: MNIST has 5, an image of one colour up to 1,000."""
 
 CHUNK = 1 << 20
 """Bytes read at a time: memory grows with what has arrived, never with what the header claims."""
@@ -217,6 +223,10 @@ def _read(stream: io.BufferedIOBase, file: Path, limit: int) -> Shaped[np.ndarra
     claim = f"its header claims {claimed} bytes of entries, for the shape {_text(shape)}"
     if claimed > limit:
         raise _bad(file, f"of at most {limit} bytes (the argument limit), but {claim}")
+    if isinstance(stream, gzip.GzipFile) and claimed > max(SMALL, DENSEST * file.stat().st_size):
+        raise _bad(
+            file, f"packed to a {DENSEST}th of its entries at most, but {claim}; unpack it, if it is to be trusted"
+        )
     entries = bytearray()
     while len(entries) < claimed and (chunk := stream.read(min(CHUNK, claimed - len(entries)))):
         entries += chunk

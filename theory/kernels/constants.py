@@ -1,0 +1,57 @@
+"""What kernels and their twins have in common: roundings, and the places of what is known in arrays. Needs no numba.
+
+In compiled code these are constants, and numba keeps that code until the kernel's own file changes: after a change here
+``theory/kernels/__pycache__`` has to go.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# ------------------------------------------------------------------------------------------------ theory.kernels.sides
+
+BLOCK = 16
+"""Patches that share one entry of ``least``: their limits fill a cache line."""
+
+FLOOR = 1e-30
+"""The least limit of a patch that has been looked at; that of one that has not is 0."""
+
+TINY, HUGE = 1e-37, 3e38
+"""Where the range of float32 begins and ends."""
+
+DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
+"""Relative roundings of float32 (2^−24), and of what is computed in float64 before, several times over."""
+
+# ----------------------------------------------------------------------- theory.kernels.pattern, theory.kernels.limits
+
+PATH, WINDOW, Q, DISTANCE, C = range(5)
+"""Places in ``number``: the clock, the limit up to which patches are in the heap, q, ‖Δ‖/‖w*‖ at the end, and c."""
+
+SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
+"""Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
+summed, patches looked at, the iteration, the next one to record, and patches looked at when D was chosen."""
+
+OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
+"""Why ``advance`` came back: the run is over, at rest, its sums want taking afresh, too many patches are looked at,
+nothing will change sides for long, or it was to pause."""
+
+LEAN, AGAIN = 0.1, 8
+"""c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all
+are looked at, one after the other and about so many times faster."""
+
+SHORT = 1e-150
+"""Added to every move, whose square may be below every number."""
+
+LATER = 1 + 2.0**-51
+"""Relative rounding of the clock, twice over."""
+
+LOST = 1e300
+"""No path is followed as far as this."""
+
+SPELL = 64
+"""Steps over which it is counted how many patches are looked at."""
+
+ROUNDING = np.finfo(np.float64).eps
+
+LONGER = 1 + 1e-9
+"""Relative rounding of lengths and products in fewer than 10⁵ dimensions."""
