@@ -1,0 +1,30 @@
+"""Algebra of linear convolutional networks: critical points counted and found, equations of what they express."""
+
+from theory.algebra.architecture import Architecture, architectures
+from theory.algebra.ed_degree import (
+    chern_degrees,
+    factorizations,
+    frobenius_ed_degree,
+    generic_ed_degree,
+    rank_loss_degree,
+)
+from theory.algebra.groebner import Count, count, fully_connected, problem
+from theory.algebra.programs import Answer, Problem, available, solve
+
+__all__ = [
+    "Answer",
+    "Architecture",
+    "Count",
+    "Problem",
+    "architectures",
+    "available",
+    "chern_degrees",
+    "count",
+    "factorizations",
+    "frobenius_ed_degree",
+    "fully_connected",
+    "generic_ed_degree",
+    "problem",
+    "rank_loss_degree",
+    "solve",
+]
