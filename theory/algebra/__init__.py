@@ -9,6 +9,7 @@ from theory.algebra.ed_degree import (
     rank_loss_degree,
 )
 from theory.algebra.groebner import Count, count, fully_connected, problem
+from theory.algebra.neurovariety import equations, member, solution_dimension, tangent_dimension
 from theory.algebra.programs import Answer, Problem, available, solve
 
 __all__ = [
