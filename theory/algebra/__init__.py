@@ -11,21 +11,30 @@ from theory.algebra.ed_degree import (
 from theory.algebra.groebner import Count, count, fully_connected, problem
 from theory.algebra.neurovariety import equations, member, solution_dimension, tangent_dimension
 from theory.algebra.programs import Answer, Problem, available, solve
+from theory.algebra.real_points import Points, data, real_points, sum_of_signs
 
 __all__ = [
     "Answer",
     "Architecture",
     "Count",
+    "Points",
     "Problem",
     "architectures",
     "available",
     "chern_degrees",
     "count",
+    "data",
+    "equations",
     "factorizations",
     "frobenius_ed_degree",
     "fully_connected",
     "generic_ed_degree",
+    "member",
     "problem",
     "rank_loss_degree",
+    "real_points",
+    "solution_dimension",
     "solve",
+    "sum_of_signs",
+    "tangent_dimension",
 ]

@@ -44,6 +44,19 @@ class Architecture:
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "strides", (*strides, 1)[: len(sizes)])
 
+    @classmethod
+    def named(cls, label: str) -> Architecture:
+        """The one with this label.
+
+        >>> Architecture.named("2×3×2 stride 2,1").sizes
+        (2, 3, 2)
+        """
+        sizes, _, strides = label.partition(" stride ")
+        try:
+            return cls(tuple(map(int, sizes.split("×"))), tuple(map(int, strides.split(",") if strides else ())))
+        except ValueError:
+            raise refuse("architecture", repr(label), "sizes and strides such as '2×3×2 stride 2,1'") from None
+
     @property
     def steps(self) -> tuple[int, ...]:
         """S_i = s_1 ⋯ s_{i−1}."""
@@ -67,20 +80,14 @@ class Architecture:
     @property
     def merged(self) -> Architecture:
         """Layers with stride 1 between them taken as one: over the complex numbers the same function space."""
-        groups = list(self.groups)
-        sizes = tuple(1 + sum(size - 1 for size in group) for group in groups)
-        ends = list(itertools.accumulate(len(group) for group in groups))
-        return Architecture(sizes, tuple(self.strides[end - 1] for end in ends[:-1]))
+        sizes = tuple(1 + sum(size - 1 for size in group) for group in self.groups)
+        return Architecture(sizes, tuple(stride for stride in self.strides[:-1] if stride > 1))
 
     @property
-    def groups(self) -> Iterator[tuple[int, ...]]:
+    def groups(self) -> tuple[tuple[int, ...], ...]:
         """The sizes of the layers that have stride 1 between them."""
-        start = 0
-        for i, stride in enumerate(self.strides[:-1], 1):
-            if stride > 1:
-                yield self.sizes[start:i]
-                start = i
-        yield self.sizes[start:]
+        cuts = [0, *(i for i, stride in enumerate(self.strides[:-1], 1) if stride > 1), len(self.sizes)]
+        return tuple(self.sizes[a:b] for a, b in itertools.pairwise(cuts))
 
     @property
     def label(self) -> str:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from theory.algebra.architecture import Architecture, Exponents
-from theory.algebra.programs import Answer, Problem, solve
+from theory.algebra.ed_degree import frobenius_ed_degree, generic_ed_degree
+from theory.algebra.programs import Answer, Problem, available, solve
 from theory.checks import refuse
 
 PRIMES = (32003, 31991, 31981)
 """The largest three below 2¹⁵: beyond, Singular's arithmetic takes ten times as long."""
+
+SYMPY_LARGEST = 10
+"""Expected points beyond which sympy, which takes seconds for these and minutes soon after, is not tried by itself."""
 
 Covariance = Literal["generic", "white", "shared"]
 COVARIANCES = ("generic", "white", "shared")
@@ -61,6 +65,9 @@ def count(
     >>> count(Architecture((2, 2), (2,))).points  # doctest: +SKIP
     6
     """
+    if program is None and available() == "sympy" and _expected(network, covariance) > SYMPY_LARGEST:
+        reason = f"Singular is not on PATH, and sympy is too slow for more than {SYMPY_LARGEST} points"
+        return Count(None, None, reason, "sympy", (), seed)
     found: dict[tuple[int, ...], list[int]] = {}
     answer = Answer("")
     for used, prime in enumerate(PRIMES, 1):
@@ -76,6 +83,10 @@ def count(
             return Count(points, rest[0] if rest else None, "", answer.program, tuple(agreeing), seed)
     reason = "infinitely many critical points" if len(found) < len(PRIMES) else f"the primes disagree: {list(found)}"
     return Count(None, None, reason, answer.program, PRIMES, seed)
+
+
+def _expected(network: Architecture, covariance: str) -> int:
+    return generic_ed_degree(network.sizes) if covariance == "generic" else frobenius_ed_degree(network.sizes)
 
 
 def problem(

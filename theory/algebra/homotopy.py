@@ -15,7 +15,7 @@ from theory.checks import refuse
 STRICT = 1e-3
 """Largest first correction of a step, relative to the point; what jumps to another path is seen when all have come."""
 
-MOST_STEPS, LEAST_STEP = 150, 1e-4
+MOST_STEPS, LEAST_STEP = 200, 1e-5
 """A path that needs more steps, or shorter ones, is given up: another way, by another γ, is as good."""
 
 LOOPS, PATIENCE = 12, 2
@@ -38,6 +38,10 @@ class Losses:
     def times(self, factor: Any) -> Losses:
         """Each loss times its factor, which leaves its critical points where they are."""
         return Losses(factor[:, None, None] * self.sigma, factor[:, None] * self.q)
+
+    def bounds(self) -> Losses:
+        """What makes every term of the gradient positive and as large as it may be."""
+        return Losses(np.abs(self.sigma), -np.abs(self.q))
 
     def force(self, v: Any) -> Any:
         """Σ v − q."""
@@ -91,6 +95,22 @@ class Chart:
     def weights(self, z: Any) -> list[Any]:
         """The filters."""
         return [y @ basis.T for y, basis in zip(self._homogeneous(z), self.bases, strict=True)]
+
+    def coordinates(self, weights: list[Any]) -> Any:
+        """z of filters, whose scales go into the first; infinite where c_i · w_i = 0."""
+        turned = [weight @ basis for weight, basis in zip(weights, self.bases, strict=True)]
+        scale = math.prod(one[:, :1] for one in turned[1:])
+        return np.concatenate([turned[0] * scale, *(one[:, 1:] / one[:, :1] for one in turned[1:])], axis=1)
+
+    def units(self, z: Any) -> Any:
+        """The largest coordinate of each layer, 1 being one of them but for the first: how large a change is small."""
+        return np.concatenate(
+            [
+                np.repeat(np.max(np.abs(part), axis=1, keepdims=True), block.stop - block.start, axis=1)
+                for part, block in zip(self._homogeneous(z), self.blocks, strict=True)
+            ],
+            axis=1,
+        )
 
     def differential(self, z: Any) -> tuple[Any, Any]:
         """v and ∂v/∂z, (points, length) and (points, dimension, length)."""

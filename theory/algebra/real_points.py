@@ -12,7 +12,10 @@ from theory.algebra.architecture import Architecture
 from theory.algebra.homotopy import Chart, Losses, circle, follow, monodromy, newton
 from theory.checks import integer
 
-ATTEMPTS = 4
+ATTEMPTS = 8
+REACH = (0.3, 0.5, 0.8)
+"""δ of the certificate: each gives a bound, and the least is taken."""
+
 ROUNDINGS = 64
 """Roundings behind an entry of the gradient: products and sums over the layers, the covariance and the filter."""
 
@@ -45,7 +48,8 @@ def data(network: Architecture, count: int, *, rng: np.random.Generator) -> Loss
 def real_points(network: Architecture, losses: Losses, *, rng: np.random.Generator) -> Points:
     """All critical points v ≠ 0 of each loss on the network, found by following those of a random complex loss.
 
-    Sets where some are missing are tried again from the same loss times another γ, ``ATTEMPTS`` times.
+    Sets where some are missing are tried again in another chart, and from the same loss times another γ, ``ATTEMPTS``
+    times in all; what was found before is kept.
 
     Raises
     ------
@@ -56,16 +60,21 @@ def real_points(network: Architecture, losses: Losses, *, rng: np.random.Generat
     chart = Chart(network, rng=rng)
     known, home = monodromy(chart, rng=rng)
     columns = [np.zeros(count, dtype=bool), *(np.zeros(count, dtype=int) for _ in range(4))]
-    for _ in range(ATTEMPTS):
+    found = [[weight[:0] for weight in chart.weights(known)] for _ in range(count)]
+    for attempt in range(ATTEMPTS):
         missing = np.flatnonzero(~columns[0])
         if not missing.size:
             break
+        here = Chart(network, rng=rng) if attempt else chart
         which = np.repeat(missing, len(known))
         start = home[np.zeros(len(which), dtype=int)].times(circle(rng, count)[which])
-        z, there = follow(chart, np.tile(known, (missing.size, 1)), start, losses[which])
+        begin = here.coordinates(chart.weights(known))
+        z, there = follow(here, np.tile(begin, (missing.size, 1)), start, losses[which])
         for one in missing:
-            found = _classified(chart, z[there & (which == one)], losses[[one]], len(known))
-            for column, value in zip(columns, found, strict=True):
+            more = here.weights(z[there & (which == one)])
+            found[one] = [np.concatenate(pair) for pair in zip(found[one], more, strict=True)]
+            result = _classified(here, here.coordinates(found[one]), losses[[one]], len(known))
+            for column, value in zip(columns, result, strict=True):
                 column[one] = value
     return Points(len(known), *columns)
 
@@ -80,9 +89,9 @@ def _classified(chart: Chart, z: Any, loss: Losses, known: int) -> tuple[bool, i
     radius, alone = certificate(chart, z, losses)
     fine = np.flatnonzero(np.isfinite(radius))
     z, radius, alone = z[fine], radius[fine], alone[fine]
-    kept = apart(z, radius)
+    kept = apart(z, radius[:, None] * chart.units(z))
     z, radius, alone, losses = z[kept], radius[kept], alone[kept], losses[kept]
-    off = np.max(np.abs(z.imag), axis=1, initial=0)
+    off = np.max(np.abs(z.imag) / chart.units(z), axis=1, initial=0)
     real, unreal = 2 * off + radius < alone, off > radius
     indices, sure = _indices(chart, z[real].real.astype(complex), losses[np.flatnonzero(real)], radius[real])
     complete = len(z) == known and bool(np.all(real | unreal)) and bool(np.all(sure))
@@ -94,29 +103,37 @@ def certificate(chart: Chart, z: Any, losses: Losses) -> tuple[Any, Any]:
 
     Newton and Kantorovich: with b ≥ |H⁻¹ g|, a = ‖H⁻¹‖ and K ≥ ‖H'‖ within a radius of r: if h = a b K ≤ ½ and 2b ≤ r,
     then there is exactly one in the ball of radius min(r, 1/(a K)), and it is within 2b. ∞ and 0 where h > ½.
+    All in units of each point's: the largest coordinate of its filter.
     K: the gradient f with all coefficients made positive grows by f(ζ + δ) ≥ f''(ζ) δ²/2 for ζ = |z| + r. b has the
     rounding of the gradient added, ``ROUNDINGS`` · ε · f(|z|).
     """
-    positive = chart.magnitude()
-    bounds = Losses(np.abs(losses.sigma), -np.abs(losses.q))
-    size = np.abs(z)
-    scale = np.max(size, axis=1, keepdims=True)
-    r = 1e-2 * scale[:, 0]
+    size, unit = np.abs(z), chart.units(z)
+    r = 1e-2
     gradient, hessian = chart.both(z, losses)
-    inverse = np.abs(np.linalg.inv(hessian))
+    inverse = np.abs(np.linalg.inv(unit[:, :, None] * hessian * unit[:, None, :]))
+    bounds, positive = losses.bounds(), chart.magnitude()
     rounding = ROUNDINGS * np.finfo(float).eps * positive.gradient(size, bounds)
-    b = np.max((inverse @ (np.abs(gradient) + rounding)[..., None])[..., 0], axis=1)
+    b = np.max((inverse @ (unit * (np.abs(gradient) + rounding))[..., None])[..., 0], axis=1)
     a = np.max(inverse.sum(axis=2), axis=1)
-    k = 2 * np.max(positive.gradient(size + 1e-2 * scale + scale, bounds), axis=1) / scale[:, 0] ** 2
+    k = _curving(chart, z, losses, r)
     proved = (a * b * k <= 0.5) & (2 * b <= r)
     return np.where(proved, 2 * b, math.inf), np.where(proved, np.minimum(r, 1 / (a * k)), 0.0)
 
 
-def apart(z: Any, radius: Any) -> list[int]:
-    """Indices of points whose balls do not meet those of the ones before."""
+def _curving(chart: Chart, z: Any, losses: Losses, r: float) -> Any:
+    """K, in the units of each point."""
+    unit, positive = chart.units(z), chart.magnitude()
+    return np.min(
+        [2 * np.max(unit * positive.gradient(np.abs(z) + (r + d) * unit, losses.bounds()), axis=1) / d**2 for d in REACH],
+        axis=0,
+    )
+
+
+def apart(z: Any, reach: Any) -> list[int]:
+    """Indices of points that are farther than their ``reach``, in some coordinate, from all those before."""
     kept: list[int] = []
     for i in range(len(z)):
-        if not kept or np.all(np.max(np.abs(z[kept] - z[i]), axis=1) > radius[kept] + radius[i]):
+        if np.all(np.any(np.abs(z[kept] - z[i]) > reach[kept] + reach[i], axis=1)):
             kept.append(i)
     return kept
 
@@ -126,13 +143,10 @@ def _indices(chart: Chart, z: Any, losses: Losses, radius: Any) -> tuple[Any, An
     if not len(z):
         return np.zeros(0, dtype=int), np.zeros(0, dtype=bool)
     hessian = chart.both(z, losses)[1].real
-    values = np.linalg.eigvalsh(hessian)
-    # The same K as in the certificate bounds how far the Hessian changes over the radius; ‖·‖_2 ≤ m · largest entry.
-    bounds, positive = Losses(np.abs(losses.sigma), -np.abs(losses.q)), chart.magnitude()
-    size = np.abs(z).real
-    scale = np.max(size, axis=1, keepdims=True)
-    k = 2 * np.max(positive.gradient(size + 1e-2 * scale + scale, bounds), axis=1) / scale[:, 0] ** 2
-    doubt = chart.dimension * k * (radius + ROUNDINGS * np.finfo(float).eps * scale[:, 0])
+    k, units = _curving(chart, z, losses, 1e-2), chart.units(z)
+    values = np.linalg.eigvalsh(units[:, :, None] * hessian * units[:, None, :])
+    # K bounds how far the Hessian changes over the radius; ‖·‖_2 ≤ m · largest entry.
+    doubt = chart.dimension * k * (radius + ROUNDINGS * np.finfo(float).eps)
     return (values < 0).sum(axis=1), np.min(np.abs(values), axis=1) > doubt
 
 
