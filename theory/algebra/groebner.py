@@ -71,7 +71,9 @@ def count(
     found: dict[tuple[int, ...], list[int]] = {}
     answer = Answer("")
     for used, prime in enumerate(PRIMES, 1):
-        answer = solve(problem(network, prime, covariance=covariance, ranks=ranks, seed=seed), limit=limit, program=program)
+        answer = solve(
+            problem(network, prime, covariance=covariance, ranks=ranks, seed=seed), limit=limit, program=program
+        )
         if answer.reason:
             return Count(None, None, answer.reason, answer.program, PRIMES[:used], seed)
         agreeing = found.setdefault(answer.dimensions, [])
@@ -115,7 +117,8 @@ def problem(
     # R has as many columns as J has rows: det(J R) = 0 for a random R only where J has too low a rank.
     mix = [[rng.randrange(prime) for _ in row] for row in rows] if ranks else []
     matrix = tuple(
-        tuple(_sum(f"{r}*({a})" for r, a in zip(column, row, strict=True) if a != "0") for column in mix) for row in rows
+        tuple(_sum(f"{r}*({a})" for r, a in zip(column, row, strict=True) if a != "0") for column in mix)
+        for row in rows
     )
     return Problem(prime, ("scale", *(f"w{i}_{j}" for i, j in free)), tuple(equations), matrix if ranks else ())
 
@@ -132,7 +135,9 @@ def _covariance(network: Architecture, prime: int, kind: str, rng: random.Random
         raise refuse("covariance", "'shared'", f"another: {last} entries of the last filter do not divide {size}")
     # v[a + (size/last) b] = (other filters)[a] · (last filter)[b] where the filters do not overlap.
     outputs, block = size // last, _symmetric(last, prime, rng)
-    return [[block[a // outputs][b // outputs] * (a % outputs == b % outputs) for b in range(size)] for a in range(size)]
+    return [
+        [block[a // outputs][b // outputs] * (a % outputs == b % outputs) for b in range(size)] for a in range(size)
+    ]
 
 
 def _symmetric(size: int, prime: int, rng: random.Random) -> list[list[int]]:

@@ -81,9 +81,7 @@ class Chart:
         ]
         pairs = [(i, j) for j in layers for i in range(j)]
         # (length, pair and other layers)
-        self._bent = {
-            (i, j): np.moveaxis(tensor, (1 + i, 1 + j), (1, 2)).reshape(len(tensor), -1) for i, j in pairs
-        }
+        self._bent = {(i, j): np.moveaxis(tensor, (1 + i, 1 + j), (1, 2)).reshape(len(tensor), -1) for i, j in pairs}
 
     def magnitude(self) -> Chart:
         """The chart with |coefficients|: what it gives at bounds on |z| bounds what this one gives."""

@@ -124,7 +124,10 @@ def _curving(chart: Chart, z: Any, losses: Losses, r: float) -> Any:
     """K, in the units of each point."""
     unit, positive = chart.units(z), chart.magnitude()
     return np.min(
-        [2 * np.max(unit * positive.gradient(np.abs(z) + (r + d) * unit, losses.bounds()), axis=1) / d**2 for d in REACH],
+        [
+            2 * np.max(unit * positive.gradient(np.abs(z) + (r + d) * unit, losses.bounds()), axis=1) / d**2
+            for d in REACH
+        ],
         axis=0,
     )
 

@@ -31,7 +31,11 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     ratio = math.nan if math.isnan(found.measured) or filters.points is None else filters.points / found.measured
     more = {"reason": filters.reason or shared.reason} if math.isnan(ratio) else {}
     times = replace(found, predicted=many / few, measured=ratio, form="times as many", rounding=1e-15)
-    findings = [found, replace(times, details={**found.details, **more}), finding(few, alone.points, alone, control=ALONE)]
+    findings = [
+        found,
+        replace(times, details={**found.details, **more}),
+        finding(few, alone.points, alone, control=ALONE),
+    ]
     columns = {"network": network.label, "dense": dense.label.split()[0], "few": found.measured, "many": filters.points}
     return Evidence(findings, {name: [math.nan if value is None else value] for name, value in columns.items()})
 
