@@ -11,7 +11,7 @@ from theory.algebra.ed_degree import (
 from theory.algebra.groebner import Count, count, fully_connected, problem
 from theory.algebra.neurovariety import equations, member, solution_dimension, tangent_dimension
 from theory.algebra.programs import Answer, Problem, available, solve
-from theory.algebra.real_points import Points, data, real_points, sum_of_signs
+from theory.algebra.certified import Points, data, real_points, sum_of_signs
 
 __all__ = [
     "Answer",

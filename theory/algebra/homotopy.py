@@ -154,29 +154,29 @@ def _product(parts: list[Any], without: tuple[int, ...]) -> Any:
 
 
 def follow(
-    chart: Chart, z: Complex[Any, "points dim"], start: Losses, end: Losses, *, strict: float = STRICT
+    chart: Chart, z: Complex[Any, "points dim"], start: Losses, end: Losses, *, effort: int = 0
 ) -> tuple[Any, Any]:
     """Follow critical points of each start loss to those of (1 − s) start + s end at s = 1; where, and whether there.
 
     Predicted by Runge and Kutta's fourth order, corrected by Newton; a step whose first correction is relatively larger
-    than ``strict`` is tried again, shorter. Points that did not arrive are wherever they were given up.
+    than ``STRICT`` is tried again, shorter. Each further ``effort`` allows more, and shorter, steps. Points that did not arrive are wherever they were given up.
     """
     z = np.array(z, dtype=complex)
     s, h, alive = np.zeros(len(z)), np.full(len(z), 0.05), np.ones(len(z), dtype=bool)
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_STEPS * (1 + effort)):
         moving = np.flatnonzero(alive & (s < 1))
         if not moving.size:
             break
         left = 1 - s[moving]
         step = np.minimum(h[moving], left)
         ahead, first, last = _step(chart, z[moving], s[moving], step, start[moving], end[moving])
-        good = (first <= strict) & (last <= 1e-5)
+        good = (first <= STRICT) & (last <= 1e-5)
         done = moving[good]
         z[done], s[done] = ahead[good], np.where(step == left, 1.0, s[moving] + step)[good]
         # The prediction's error is of the fifth order.
-        factor = np.clip(0.8 * (strict / np.maximum(first, 1e-300)) ** 0.2, 0.2, 2.0)
+        factor = np.clip(0.8 * (STRICT / np.maximum(first, 1e-300)) ** 0.2, 0.2, 2.0)
         h[moving] = step * np.where(good, factor, np.minimum(factor, 0.5))
-        alive = h > LEAST_STEP
+        alive = h > LEAST_STEP / 10**effort
     return z, s == 1
 
 

@@ -69,7 +69,7 @@ def real_points(network: Architecture, losses: Losses, *, rng: np.random.Generat
         which = np.repeat(missing, len(known))
         start = home[np.zeros(len(which), dtype=int)].times(circle(rng, count)[which])
         begin = here.coordinates(chart.weights(known))
-        z, there = follow(here, np.tile(begin, (missing.size, 1)), start, losses[which])
+        z, there = follow(here, np.tile(begin, (missing.size, 1)), start, losses[which], effort=attempt)
         for one in missing:
             more = here.weights(z[there & (which == one)])
             found[one] = [np.concatenate(pair) for pair in zip(found[one], more, strict=True)]
