@@ -1,6 +1,7 @@
 """Algebra of linear convolutional networks: critical points counted and found, equations of what they express."""
 
 from theory.algebra.architecture import Architecture, architectures
+from theory.algebra.certified import Points, data, real_points, sum_of_signs
 from theory.algebra.ed_degree import (
     chern_degrees,
     factorizations,
@@ -11,7 +12,6 @@ from theory.algebra.ed_degree import (
 from theory.algebra.groebner import Count, count, fully_connected, problem
 from theory.algebra.neurovariety import equations, member, solution_dimension, tangent_dimension
 from theory.algebra.programs import Answer, Problem, available, solve
-from theory.algebra.certified import Points, data, real_points, sum_of_signs
 
 __all__ = [
     "Answer",

@@ -101,7 +101,7 @@ def problem(
     g = Σ p − Σ u / scale, of lower degree: solutions with 1/scale = 0 would be singular points of pᵀ Σ p = 0, which a
     generic Σ does not have, but the identity does.
     """
-    rng = random.Random(f"{seed} {prime}")  # noqa: S311
+    rng = random.Random(f"{seed} {prime}")
     sigma = _covariance(network, prime, covariance, rng)
     target = [rng.randrange(prime) for _ in range(network.length)]
     terms = network.terms()

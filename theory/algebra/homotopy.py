@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ class Chart:
         layers = range(len(sizes))
         self.tensor = tensor
         ends = np.cumsum([0, sizes[0], *(size - 1 for size in sizes[1:])])
-        self.blocks = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        self.blocks = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.dimension = int(ends[-1])
         # (other layers, layer and length): the derivatives are the products of the others times this.
         self._flat = [
@@ -159,7 +160,8 @@ def follow(
     """Follow critical points of each start loss to those of (1 − s) start + s end at s = 1; where, and whether there.
 
     Predicted by Runge and Kutta's fourth order, corrected by Newton; a step whose first correction is relatively larger
-    than ``STRICT`` is tried again, shorter. Each further ``effort`` allows more, and shorter, steps. Points that did not arrive are wherever they were given up.
+    than ``STRICT`` is tried again, shorter. Each further ``effort`` allows more, and shorter, steps.
+    Points that did not arrive are wherever they were given up.
     """
     z = np.array(z, dtype=complex)
     s, h, alive = np.zeros(len(z)), np.full(len(z), 0.05), np.ones(len(z), dtype=bool)
@@ -259,7 +261,7 @@ def _looped(chart: Chart, z: Any, home: Losses, rng: np.random.Generator) -> Any
     back = home[np.zeros(LOOPS, dtype=int)]
     stops = [back, *(random_losses(LOOPS, chart.network.length, rng) for _ in range(2)), back.times(circle(rng, LOOPS))]
     z = np.tile(z, (LOOPS, 1))
-    for one, other in zip(stops[:-1], stops[1:], strict=True):
+    for one, other in itertools.pairwise(stops):
         z, fine = follow(chart, z, one[loop], other[loop])
         z, loop = z[fine], loop[fine]
     return z

@@ -43,7 +43,8 @@ def equations(network: Architecture, v: Sequence[Any]) -> Iterator[Any]:
 
     Examples
     --------
-    >>> list(equations(Architecture((2, 2), (2,)), [1, 2, 3, 6])), list(equations(Architecture((2, 2), (2,)), [1, 2, 3, 5]))
+    >>> network = Architecture((2, 2), (2,))
+    >>> list(equations(network, [1, 2, 3, 6])), list(equations(network, [1, 2, 3, 5]))
     ([0], [-1])
     """
     if len(v) != network.length:

@@ -1,4 +1,4 @@
-"""What claims about counted points share: cells by architecture, and findings of what a program may not have counted."""
+"""What claims about counted points share: cells by architecture, and findings of what may not have been counted."""
 
 from __future__ import annotations
 

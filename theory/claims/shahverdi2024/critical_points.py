@@ -9,9 +9,20 @@ from theory.claims.shahverdi2024 import PAPER
 
 WHITE = "white data"
 
-QUICK = ("2×2 stride 2", "2×3 stride 2", "3×2 stride 2", "2×4 stride 2", "3×3 stride 2", "3×3 stride 3")
+QUICK: tuple[str, ...] = (
+    "2×2 stride 2",
+    "2×3 stride 2",
+    "3×2 stride 2",
+    "2×4 stride 2",
+    "3×3 stride 2",
+    "3×3 stride 3",
+)
 QUICK += ("2×2×2 stride 2,2", "2×2×2 stride 3,2", "3×4 stride 2", "2×2×3 stride 2,2")
-PAPER_TOO = (*(f"2×{m} stride 2" for m in range(5, 13)), *(f"3×{m} stride 2" for m in range(5, 9)), "4×3 stride 2")
+PAPER_TOO: tuple[str, ...] = (
+    *(f"2×{m} stride 2" for m in range(5, 13)),
+    *(f"3×{m} stride 2" for m in range(5, 9)),
+    "4×3 stride 2",
+)
 PAPER_TOO += ("4×4 stride 2", "4×5 stride 2", "2×2×4 stride 2,2", "2×2×5 stride 2,2", "3×2×2 stride 2,3")
 PAPER_TOO += ("2×3×3 stride 2,2", "2×2×2×2 stride 2,2,2")
 """Every multiset of sizes that Singular finishes in 20 s, and some in another order and with other strides."""

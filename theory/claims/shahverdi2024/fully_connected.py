@@ -12,8 +12,8 @@ from theory.claims.shahverdi2024 import PAPER
 
 ALONE = "a covariance for all pairs of weights"
 
-QUICK = ("2×2 stride 2", "2×3 stride 2", "3×3 stride 2", "2×2×2 stride 2,2")
-PAPER_TOO = ("3×4 stride 2", "4×4 stride 2", "2×2×3 stride 2,2", "2×2×2×2 stride 2,2,2")
+QUICK: tuple[str, ...] = ("2×2 stride 2", "2×3 stride 2", "3×3 stride 2", "2×2×2 stride 2,2")
+PAPER_TOO: tuple[str, ...] = ("3×4 stride 2", "4×4 stride 2", "2×2×3 stride 2,2", "2×2×2×2 stride 2,2,2")
 
 
 def cells(profile: Profile) -> list[Cell]:
@@ -59,8 +59,8 @@ CLAIM = Claim(
         "the number would be gED(m, n). The numbers of convolutional networks: shahverdi2024.critical_points."
     ),
     source=(
-        f"{PAPER}, the comparison with fully connected networks; that the number is min(m, n) under any covariance of the "
-        "inputs: Trager, Kohn & Bruna 2020"
+        f"{PAPER}, the comparison with fully connected networks; that the number is min(m, n) under any covariance of "
+        "the inputs: Trager, Kohn & Bruna 2020"
     ),
     controls={ALONE: "min(m, n) for a covariance that is not that of a fully connected network's data"},
     cells=cells,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import theory
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
@@ -12,9 +13,23 @@ from theory.claims.shahverdi2024 import PAPER
 ANY, OTHER = "any filter", "the filters of other strides"
 MEMBERS = 10
 
-QUICK = ("2×2 stride 2", "3×2 stride 2", "3×3 stride 2", "4×3 stride 3", "2×2×2 stride 2,2", "2×2×2 stride 1,2")
+QUICK: tuple[str, ...] = (
+    "2×2 stride 2",
+    "3×2 stride 2",
+    "3×3 stride 2",
+    "4×3 stride 3",
+    "2×2×2 stride 2,2",
+    "2×2×2 stride 1,2",
+)
 QUICK += ("2×2×2 stride 2,1", "3×2×2 stride 2,2", "2×3×2 stride 3,2", "2×2×2×2 stride 2,2,2")
-PAPER_TOO = ("2×2 stride 3", "4×3 stride 2", "5×2 stride 2", "5×3 stride 2", "3×3×2 stride 2,2", "3×2×2 stride 2,3")
+PAPER_TOO: tuple[str, ...] = (
+    "2×2 stride 3",
+    "4×3 stride 2",
+    "5×2 stride 2",
+    "5×3 stride 2",
+    "3×3×2 stride 2,2",
+    "3×2×2 stride 2,3",
+)
 PAPER_TOO += ("3×3×3 stride 2,2", "2×2×2×2 stride 2,1,2", "2×2 stride 1")
 
 OTHERS = {
@@ -31,7 +46,7 @@ def cells(profile: Profile) -> list[Cell]:
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
-    network, rng = network_of(cell), random.Random(int(setting.rng.integers(2**31)))  # noqa: S311
+    network, rng = network_of(cell), random.Random(int(setting.rng.integers(2**31)))
     dimension = network.dimension
     findings = [
         Finding(1.0, _solve(network, network, rng), form="members"),
@@ -48,7 +63,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     return Evidence(findings, {name: [value] for name, value in columns.items()})
 
 
-def _solve(network: object, source: object, rng: random.Random) -> float:
+def _solve(network: Any, source: Any, rng: random.Random) -> float:
     """The share of random filters of ``source`` that solve all equations of ``network``, exactly."""
     drawn = [theory.algebra.member(source, rng=rng) for _ in range(MEMBERS)]
     return sum(not any(theory.algebra.equations(network, v)) for v in drawn) / MEMBERS
@@ -78,8 +93,8 @@ CLAIM = Claim(
         "complex numbers. Each layer but one has a scale to spare: dimension Σ k_i − (L − 1)."
     ),
     source=(
-        f"{PAPER}, the recursive algorithm (s-decomposition, ranks of resultant matrices); the size of the matrix and the "
-        "equations for the common factor are derived here, as the text at hand was a summary of the paper"
+        f"{PAPER}, the recursive algorithm (s-decomposition, ranks of resultant matrices); the size of the matrix and "
+        "the equations for the common factor are derived here, as the text at hand was a summary of the paper"
     ),
     controls={
         ANY: "random filters of the same length solve them",

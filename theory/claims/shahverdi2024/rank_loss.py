@@ -9,9 +9,23 @@ from theory.claims.shahverdi2024 import PAPER
 
 STRIDED = "as if all strides were above 1"
 
-QUICK = ("2×2 stride 2", "2×3 stride 2", "2×2×2 stride 2,2", "2×2 stride 1", "2×3 stride 1", "3×3 stride 1")
+QUICK: tuple[str, ...] = (
+    "2×2 stride 2",
+    "2×3 stride 2",
+    "2×2×2 stride 2,2",
+    "2×2 stride 1",
+    "2×3 stride 1",
+    "3×3 stride 1",
+)
 QUICK += ("2×2×2 stride 1,1", "2×2×2 stride 1,2", "2×2×2 stride 2,1")
-PAPER_TOO = ("3×3 stride 2", "3×4 stride 2", "3×4 stride 1", "2×4 stride 1", "2×2×3 stride 2,2", "2×2×3 stride 1,1")
+PAPER_TOO: tuple[str, ...] = (
+    "3×3 stride 2",
+    "3×4 stride 2",
+    "3×4 stride 1",
+    "2×4 stride 1",
+    "2×2×3 stride 2,2",
+    "2×2×3 stride 1,1",
+)
 PAPER_TOO += ("2×2×3 stride 1,2", "2×2×3 stride 2,1", "3×2×2 stride 2,1", "2×2×2×2 stride 2,1,2")
 
 
@@ -53,7 +67,10 @@ CLAIM = Claim(
         "have a Jacobian of full rank. All other points have none. With R of as many columns as J has rows, det(J R) "
         "is zero for all R where the rank is low, and elsewhere for a share of about 1/prime of the R."
     ),
-    source=f"{PAPER}, with Kohn, Montúfar, Shahverdi & Trager 2023 for the strides > 1; the number for strides 1 derived here",
+    source=(
+        f"{PAPER}, with Kohn, Montúfar, Shahverdi & Trager 2023 for the strides > 1; the number for strides 1 is "
+        "derived here"
+    ),
     controls={STRIDED: "no loss of rank with strides 1 either"},
     cells=cells,
     measure=measure,

@@ -11,8 +11,8 @@ from theory.claims.shahverdi2024 import PAPER
 
 WHITE, UNSIGNED = "the bound of white data", "points without their signs"
 
-QUICK = ("2×2 stride 2", "2×3 stride 2", "3×3 stride 2", "2×2×2 stride 2,2")
-PAPER_TOO = ("3×2 stride 2", "2×4 stride 2", "3×4 stride 2", "2×2×3 stride 2,2")
+QUICK: tuple[str, ...] = ("2×2 stride 2", "2×3 stride 2", "3×3 stride 2", "2×2×2 stride 2,2")
+PAPER_TOO: tuple[str, ...] = ("3×2 stride 2", "2×4 stride 2", "3×4 stride 2", "2×2×3 stride 2,2")
 
 
 def cells(profile: Profile) -> list[Cell]:

@@ -10,8 +10,22 @@ from theory.claims.shahverdi2024 import PAPER
 GENERIC = "as many as for generic data"
 OVERLAPS = "filters that overlap"
 
-QUICK = ("2×2 stride 2", "2×3 stride 2", "3×3 stride 3", "2×2×2 stride 2,2", "2×2×3 stride 2,2", "2×2×2×2 stride 2,2,2")
-PAPER_TOO = ("2×6 stride 2", "3×5 stride 3", "4×4 stride 4", "2×3×3 stride 2,3", "3×3×2 stride 3,3", "2×2×2 stride 3,2")
+QUICK: tuple[str, ...] = (
+    "2×2 stride 2",
+    "2×3 stride 2",
+    "3×3 stride 3",
+    "2×2×2 stride 2,2",
+    "2×2×3 stride 2,2",
+    "2×2×2×2 stride 2,2,2",
+)
+PAPER_TOO: tuple[str, ...] = (
+    "2×6 stride 2",
+    "3×5 stride 3",
+    "4×4 stride 4",
+    "2×3×3 stride 2,3",
+    "3×3×2 stride 3,3",
+    "2×2×2 stride 3,2",
+)
 OVERLAPPING = ("3×2 stride 2", "3×3 stride 2")
 
 
@@ -37,10 +51,9 @@ CLAIM = Claim(
     relation=Relation.TIGHT,
     statement=(
         "The loss ‖v − u‖² (identity covariance) with generic u, on filters so far apart that no two products of "
-        "weights meet in one entry of v (S_{i+1} > (k_i − 1) S_i + …): it has as many complex critical points v ≠ 0 as "
-        "there are singular vector tuples of a generic tensor of shape k_1 × … × k_L, the coefficient of "
-        "Π t_j^{k_j−1} in Π_j (T_j^{k_j} − t_j^{k_j})/(T_j − t_j), T_j = Σ_{i≠j} t_i. For (2,2), (2,3), (2,2,2) that is "
-        "2, 2, 6 in place of the 6, 10, 34 of generic data. Measured by Gröbner bases over two finite fields."
+        "weights meet in one entry of v: it has as many complex critical points v ≠ 0 as there are singular vector "
+        "tuples of a generic tensor of shape k_1 × … × k_L, the coefficient of Π t_j^{k_j−1} in "
+        "Π_j (T_j^{k_j} − t_j^{k_j})/(T_j − t_j), T_j = Σ_{i≠j} t_i. For (2,2), (2,3), (2,2,2) that is 2, 2, 6 in place of the 6, 10, 34 of generic data. Measured by Gröbner bases over two finite fields."
     ),
     hypotheses=(),
     proof=(
@@ -49,7 +62,10 @@ CLAIM = Claim(
         "vector tuples, whose number is Friedland and Ottaviani's coefficient, a top Chern class. Where filters "
         "overlap the norm is another quadratic form on the tensors, and the number is in general another."
     ),
-    source=f"{PAPER}, for generic data; Friedland & Ottaviani 2014, Theorem 1; that it applies here is this project's remark",
+    source=(
+        f"{PAPER}, for generic data; Friedland & Ottaviani 2014, Theorem 1; that it applies here is a remark of this "
+        "project"
+    ),
     controls={
         GENERIC: "the generic ED degree, right for a generic covariance",
         OVERLAPS: "the same coefficient for strides below the filters' sizes",
