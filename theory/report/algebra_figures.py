@@ -15,7 +15,7 @@ def real_points(rows: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
 
     networks = list(rows.sort_values("bound", kind="stable")["network"].unique())
-    figure = Figure(figsize=(7.4, 3.6))
+    figure = Figure(figsize=(8.6, 3.6))
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.15, 1]})
     _histograms(left, rows, networks)
     _medians(right, rows, networks)
@@ -31,7 +31,12 @@ def _histograms(ax: Any, rows: pd.DataFrame, networks: Sequence[str]) -> None:
         shares = rows[rows["network"] == name]["real"].value_counts(normalize=True)
         bars = {"bottom": height, "width": 0.8, "color": COLOURS[height % len(COLOURS)], "edgecolor": "white"}
         ax.bar(shares.index, 0.85 * shares / shares.max(), **bars)
-    ax.set(title="share of the data sets", xlabel="real critical points", xlim=(-0.6, largest + 0.6))
+    ax.set(
+        title="share of the data sets",
+        xlabel="real critical points",
+        ylabel="sizes / strides",
+        xlim=(-0.6, largest + 0.6),
+    )
     ax.set_yticks(range(len(networks)), [_short(name) for name in networks])
     ax.grid(visible=False, axis="x")
 
@@ -45,19 +50,21 @@ def _medians(ax: Any, rows: pd.DataFrame, networks: Sequence[str]) -> None:
     ax.plot(
         places, bound, color=COLOURS[5], marker="o", markerfacecolor="white", label="complex, by the formula", **DASHED
     )
-    for column, colour, marker in (("real", COLOURS[0], "s"), ("minima", COLOURS[2], "^")):
+    for column, colour, marker, aside in (("real", COLOURS[0], "s", -0.08), ("minima", COLOURS[2], "^", 0.08)):
         middle, low, high = (grouped[column].quantile(q).loc[list(networks)].to_numpy() for q in (0.5, 0.05, 0.95))
         ax.errorbar(
-            places,
+            [place + aside for place in places],
             middle,
             yerr=[middle - low, high - middle],
             color=colour,
             marker=marker,
             capsize=2,
-            label=f"{column}, median and 90 % of data sets",
+            linestyle="none",
+            label=f"{column} (median, 90 % of the data sets)",
         )
     ax.set(title="critical points", yscale="log", ylim=(0.7, 1.6 * max(bound)))
-    ax.set_xticks(places, [_short(name) for name in networks], rotation=30, ha="right")
+    ax.set_xticks(places, [_short(name).replace(" / ", "\n/ ") for name in networks])
+    ax.set_xlim(-0.4, len(networks) - 0.6)
 
 
 def _short(name: str) -> str:
