@@ -109,7 +109,9 @@ class TestArchitecture:
     def test_its_differential_is_linear_in_each_layer(self):
         net, weights = Architecture((2, 3), (1,)), [[1, -2], [3, 0, 4]]
         rows = net.differential(weights)
-        whole = [sum(w * row[a] for w, row in zip(sum(weights, []), rows, strict=True)) for a in range(net.length)]
+        whole = [
+            sum(w * row[a] for w, row in zip(itertools.chain(*weights), rows, strict=True)) for a in range(net.length)
+        ]
         assert whole == [2 * v for v in net.filter(weights)]
 
     def test_layers_with_stride_one_are_merged(self):
