@@ -62,8 +62,8 @@ def count(
 
     Examples
     --------
-    >>> count(Architecture((2, 2), (2,))).points  # doctest: +SKIP
-    6
+    >>> count(Architecture((2, 2), (2,))).points in (6, None)  # None: no program is installed
+    True
     """
     if program is None and available() == "sympy" and _expected(network, covariance) > SYMPY_LARGEST:
         reason = f"Singular is not on PATH, and sympy is too slow for more than {SYMPY_LARGEST} points"

@@ -25,8 +25,7 @@ def measured(name, cells):
     return claim, found
 
 
-@needs_singular
-@pytest.mark.parametrize("name", ["critical_points", "fully_connected", "neurovariety", "rank_loss", "white_data"])
+@pytest.mark.parametrize("name", [*(pytest.param(name, marks=needs_singular) for name in COUNTED), "neurovariety"])
 def test_quick_grids_hold_and_their_controls_are_refuted(name):
     claim, found = measured(name, registry()[f"shahverdi2024.{name}"].cells("quick"))
     assert verdict.conclude(claim, found).passed
