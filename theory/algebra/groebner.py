@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from theory.algebra.architecture import Architecture, Exponents
-from theory.algebra.ed_degree import frobenius_ed_degree, generic_ed_degree
+from theory.algebra.ed_degree import generic_ed_degree
 from theory.algebra.programs import Answer, Problem, available, solve
 from theory.checks import refuse
 
@@ -20,7 +20,7 @@ PRIMES = (32003, 31991, 31981)
 """The largest three below 2¹⁵: beyond, Singular's arithmetic takes ten times as long."""
 
 SYMPY_LARGEST = 10
-"""Expected points beyond which sympy, which takes seconds for these and minutes soon after, is not tried by itself."""
+"""Generic ED degree beyond which sympy, which takes seconds for these and minutes soon after, is not tried by itself."""
 
 Covariance = Literal["generic", "white", "shared"]
 COVARIANCES = ("generic", "white", "shared")
@@ -65,8 +65,8 @@ def count(
     >>> count(Architecture((2, 2), (2,))).points in (6, None)  # None: no program is installed
     True
     """
-    if program is None and available() == "sympy" and _expected(network, covariance) > SYMPY_LARGEST:
-        reason = f"Singular is not on PATH, and sympy is too slow for more than {SYMPY_LARGEST} points"
+    if program is None and available() == "sympy" and generic_ed_degree(network.sizes) > SYMPY_LARGEST:
+        reason = f"Singular is not on PATH, and sympy is too slow for a generic ED degree above {SYMPY_LARGEST}"
         return Count(None, None, reason, "sympy", (), seed)
     found: dict[tuple[int, ...], list[int]] = {}
     answer = Answer("")
@@ -85,10 +85,6 @@ def count(
             return Count(points, rest[0] if rest else None, "", answer.program, tuple(agreeing), seed)
     reason = "infinitely many critical points" if len(found) < len(PRIMES) else f"the primes disagree: {list(found)}"
     return Count(None, None, reason, answer.program, PRIMES, seed)
-
-
-def _expected(network: Architecture, covariance: str) -> int:
-    return generic_ed_degree(network.sizes) if covariance == "generic" else frobenius_ed_degree(network.sizes)
 
 
 def problem(
