@@ -20,7 +20,7 @@ PRIMES = (32003, 31991, 31981)
 """The largest three below 2¹⁵: beyond, Singular's arithmetic takes ten times as long."""
 
 SYMPY_LARGEST = 10
-"""Generic ED degree beyond which sympy, which takes seconds for these and minutes soon after, is not tried by itself."""
+"""Generic ED degree beyond which sympy, which takes seconds for these and minutes soon after, is not tried."""
 
 Covariance = Literal["generic", "white", "shared"]
 COVARIANCES = ("generic", "white", "shared")
