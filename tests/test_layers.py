@@ -19,6 +19,7 @@ ORDER = (
     "kernels",
     "distributions",
     "objectives",
+    "algebra",
     "smoothness",
     "closeness",
     "descent",

@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from theory import algebra as algebra
     from theory import arrays as arrays
     from theory import claims as claims
     from theory import closeness as closeness
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
-    "arrays claims closeness descent distributions objectives problems report runs smoothness".split()
+    "algebra arrays claims closeness descent distributions objectives problems report runs smoothness".split()
 )
 
 
