@@ -1,5 +1,6 @@
 """Named instances that claims, tests and benchmarks share."""
 
+from theory.problems.classes import labels, two_classes
 from theory.problems.filters import (
     around,
     cosine,
@@ -46,6 +47,7 @@ __all__ = [
     "half_disc",
     "image_patches",
     "in_ball",
+    "labels",
     "law",
     "load",
     "near_teacher",
@@ -53,4 +55,5 @@ __all__ = [
     "read_idx",
     "segment",
     "teacher",
+    "two_classes",
 ]

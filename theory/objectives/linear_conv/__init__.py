@@ -1,6 +1,6 @@
 """Linear convolutional networks: predictors that are products of filters, their losses, and what descent finds."""
 
-from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters
+from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters, one_channel_weights
 from theory.objectives.linear_conv.circular import CircularNet, FullyConnectedNet
 from theory.objectives.linear_conv.implicit_bias import Outcome, Path, descend, flow, squared_norm
 from theory.objectives.linear_conv.least_norm import LeastNorm, least_norm
@@ -8,6 +8,12 @@ from theory.objectives.linear_conv.losses import ExponentialLoss, LogisticLoss
 from theory.objectives.linear_conv.margins import NotSeparable, separate
 from theory.objectives.linear_conv.multichannel import MultiChannelNet
 from theory.objectives.linear_conv.network import Network, Weights, jacobian
+from theory.objectives.linear_conv.regularised_margins import (
+    LeastRegulariser,
+    effective_frequencies,
+    least_regulariser,
+    regulariser,
+)
 from theory.objectives.linear_conv.regularisers import Certified, NoSolution, closed_form, dual, lower_bound, sdp
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "ExponentialLoss",
     "FullyConnectedNet",
     "LeastNorm",
+    "LeastRegulariser",
     "LogisticLoss",
     "Minimiser",
     "MultiChannelNet",
@@ -28,12 +35,16 @@ __all__ = [
     "closed_form",
     "descend",
     "dual",
+    "effective_frequencies",
     "flow",
     "jacobian",
     "least_norm",
+    "least_regulariser",
     "lower_bound",
     "minimiser",
     "one_channel_filters",
+    "one_channel_weights",
+    "regulariser",
     "sdp",
     "separate",
     "squared_norm",

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.objectives.linear_conv.least_norm import least_norm
+from theory.objectives.linear_conv.network import Weights
 from theory.objectives.linear_conv.regularisers import as_matrix, hankel, realised
 
 SMALL = 1e-6
@@ -15,8 +16,8 @@ SMALL = 1e-6
 the descent that M and q come from."""
 
 
-def one_channel_filters(predictor: Float[Any, "d r"], kernel_size: int) -> int:
-    """Dimension of the filters U with which one channel can realise W; 0 says that none can.
+def one_channel_filters(predictor: Float[Any, "d r"], kernel_size: int) -> Float[np.ndarray, "filters k r"]:
+    """Orthonormal filters U that span those with which one channel can realise W; without any, none can.
 
     Ŵ_m = v̂_m Û_m asks that Ŵ_m[r] Û_m[s] = Ŵ_m[s] Û_m[r] for all r, s: linear in U. For almost every W, KR unknowns
     and D(R−1) independent equations leave max(0, KR − D(R−1)).
@@ -30,22 +31,43 @@ def one_channel_filters(predictor: Float[Any, "d r"], kernel_size: int) -> int:
     --------
     >>> import numpy as np
     >>> w = np.random.default_rng(0).standard_normal((6, 3))
-    >>> [one_channel_filters(w, kernel) for kernel in (2, 4, 5, 6)]
+    >>> [len(one_channel_filters(w, kernel)) for kernel in (2, 4, 5, 6)]
     [0, 0, 3, 6]
     """
     w, k = as_matrix(predictor, kernel_size)
     d, inputs = w.shape
     w_hat, f = np.fft.fft(w, axis=0, norm="ortho"), np.fft.fft(np.eye(d)[:, :k], axis=0, norm="ortho")
-    rows = []
+    rows = [np.zeros((1, k * inputs))]
     for r in range(inputs):
         for s in range(r):
             block = np.zeros((d, k, inputs), dtype=complex)
             block[:, :, s], block[:, :, r] = w_hat[:, r, None] * f, -w_hat[:, s, None] * f
             rows += [block.reshape(d, -1).real, block.reshape(d, -1).imag]
-    if not rows:
-        return k
-    values = np.linalg.svd(np.concatenate(rows), compute_uv=False)
-    return k * inputs - int(np.sum(values > SMALL * values[0]))
+    values, vectors = np.linalg.svd(np.concatenate(rows))[1:]
+    rank = int(np.sum(values > SMALL * values[0]))
+    return vectors[rank:].reshape(-1, k, inputs)
+
+
+def one_channel_weights(predictor: Float[Any, "d r"], kernel: Float[Any, "k r"]) -> Weights:
+    """The best weights of one channel with a multiple of this filter: V̂_m = ⟨Û_m, Ŵ_m⟩/‖Û_m‖², and ‖U‖ = ‖V‖.
+
+    They realise W if the filter is one of those that can; where there is a single one, they are those of least norm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w = np.random.default_rng(0).standard_normal((5, 2))
+    >>> only, = one_channel_filters(w, 3)
+    >>> found = MultiChannelNet(5, 3, 1, 2).predictor(one_channel_weights(w, only))
+    >>> bool(np.allclose(found[0], w.ravel()))
+    True
+    """
+    w, k = as_matrix(predictor, len(kernel))
+    u_hat, w_hat = (np.fft.fft(x, n=len(w), axis=0, norm="ortho") for x in (kernel, w))
+    v_hat = np.sum(np.conj(u_hat) * w_hat, axis=1) / np.sum(np.abs(u_hat) ** 2, axis=1)
+    v = np.fft.ifft(v_hat, norm="ortho").real
+    balance = np.sqrt(np.linalg.norm(v) / np.linalg.norm(kernel))
+    return (kernel * balance).reshape(1, k, 1, -1), (v / balance).reshape(1, -1, 1)
 
 
 class Minimiser(NamedTuple):
@@ -71,12 +93,11 @@ def minimiser(predictor: Float[Any, "d r"], kernel_size: int, *, rng: Any, start
 
     Examples
     --------
-    For one input channel one output channel suffices (Fejér and Riesz).
-
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> minimiser(rng.standard_normal(6), 3, rng=rng).rank
-    1
+    >>> found = minimiser(rng.standard_normal((6, 3)), 3, rng=rng)
+    >>> found.rank, found.unique > 1e-3
+    (3, True)
     """
     w, k = as_matrix(predictor, kernel_size)
     found = least_norm(w, k, min(k * w.shape[1], len(w)), rng=rng, starts=starts)

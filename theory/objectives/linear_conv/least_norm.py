@@ -2,8 +2,8 @@
 
 V is eliminated: given U, the least ‖V‖² + ‖T − W(U,V)‖²/ε is Σ_m T̂_m* (A_m + ε)^{-1} T̂_m with A_m = Û_mᵀ conj(Û_m).
 What remains is a smooth function of U, for L-BFGS. For one input channel ε is 0 and T is W. For several, A_m may be
-singular at the minimum: there ε > 0, and T moves by what is still missing (the method of multipliers; q̂ = (A + ε)^{-1} T̂
-is the multiplier), until W is realised.
+singular at the minimum: there ε > 0, and T moves by what is still missing until W is realised. That is the method of
+multipliers (Nocedal & Wright, Section 17.3), and q̂ = (A + ε)^{-1} T̂ is the multiplier.
 """
 
 from __future__ import annotations
@@ -95,14 +95,14 @@ def least_norm(
 
 def _search(net: MultiChannelNet, whole: Any, u: Any, steps: int) -> tuple[Weights, Any]:
     """Weights that realise W as far as they can, and the multipliers."""
-    xp, target = array_namespace(whole), whole
+    xp, target, weights, q = array_namespace(whole), whole, (u, u), whole
     unit = 1 / float(net.size) ** 0.5
     epsilon = PENALTY * unit if net.inputs > 1 else float(np.finfo(float).tiny)
     for turn in range(ROUNDS):
         tolerance = max(TOLERANCE, LOOSE * TIGHTER**turn) if net.inputs > 1 else TOLERANCE
         u = _inner(net, target, u, epsilon, steps, tolerance)
-        v, q = _eliminated(net, net.transform(target), u, epsilon)
-        weights = u, net.inverse(v)
+        v_hat, q_hat = _eliminated(net, net.transform(target), u, epsilon)
+        weights, q = (u, net.inverse(v_hat)), net.flat(q_hat)
         missing = whole - net.predictor(weights)
         share = xp.sqrt(xp.sum(missing**2, axis=1))
         hopeless = share > HOPELESS if turn >= EARLY else share < 0
@@ -113,7 +113,7 @@ def _search(net: MultiChannelNet, whole: Any, u: Any, steps: int) -> tuple[Weigh
         kept = (target + missing - whole) * (shrunk / epsilon)
         target = whole + xp.where(hopeless[:, None], 0.0, kept)
         epsilon = shrunk
-    return weights, net.flat(q)
+    return weights, q
 
 
 def _inner(net: MultiChannelNet, target: Any, u: Any, epsilon: float, steps: int, tolerance: float) -> Any:

@@ -1,4 +1,4 @@
-"""Two layers with several channels: a convolution of kernel size K, then all of its D positions and C channels added up.
+"""Two layers with several channels: a convolution of kernel size K, then a weighted sum of its D·C outputs.
 
 f(X) = D^{-1/2} Σ_{d,k,c,r} V[d,c] U[k,c,r] X[(d+k) mod D, r] = ⟨W, X⟩. In the unitary Fourier transform over the
 positions, Ŵ[m,r] = Σ_c V̂[m,c] Û[m,c,r], U padded by zeros to D positions: no conjugates.

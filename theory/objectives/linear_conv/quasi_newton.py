@@ -44,7 +44,7 @@ def minimise(function: Function, x: Float[Any, "runs n"], *, steps: int, toleran
     xp = array_namespace(x)
     value, gradient = function(x)
     pairs: list[tuple[Any, Any, Any]] = []
-    done = value != value  # noqa: PLR0124  what begins as NaN stays
+    done = xp.isnan(value)
     for _ in range(steps):
         done = done | (_norm(gradient) <= tolerance * xp.abs(value))
         if bool(xp.all(done)):

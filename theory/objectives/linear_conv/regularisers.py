@@ -169,7 +169,8 @@ def _solve_gram(w: Any, k: int) -> Any:
 def _solve_product(w: Any, k: int) -> Any:
     cp = convex()
     m = cp.Variable((len(w), k * w.shape[1]))
-    solve(cp.Problem(cp.Minimize(2 * cp.normNuc(m)), [_adjoint(w.shape, k).T @ cp.vec(m, order="C") == w.ravel()]), "SDP")
+    realises = _adjoint(w.shape, k).T @ cp.vec(m, order="C") == w.ravel()
+    solve(cp.Problem(cp.Minimize(2 * cp.normNuc(m)), [realises]), "SDP")
     return m.value
 
 
@@ -251,7 +252,7 @@ def convex() -> Any:
         import cvxpy
     except ImportError:
         raise NoSolution("cvxpy is missing; it must be installed (extra convex)") from None
-    if "CLARABEL" not in cvxpy.installed_solvers():
+    if "CLARABEL" not in cvxpy.installed_solvers():  # type: ignore[no-untyped-call]
         raise NoSolution("Clarabel is missing; it must be installed (extra convex)")
     return cvxpy
 
@@ -270,6 +271,7 @@ def solve(problem: Any, name: str) -> None:
             warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
             problem.solve(solver=cp.CLARABEL)
     except cp.error.SolverError as error:
-        raise NoSolution(f"{name} is not solved ({' '.join(str(error).split())}); Clarabel must find a solution") from None
+        reason = " ".join(str(error).split())
+        raise NoSolution(f"{name} is not solved ({reason}); Clarabel must find a solution") from None
     if problem.status not in ("optimal", "optimal_inaccurate"):
         raise NoSolution(f"{name} is {problem.status}; Clarabel must find a solution")
