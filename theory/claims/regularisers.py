@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def predictor(kind: str, dim: int, inputs: int, *, rng: Any) -> Any:
         return normal[:, :1] * normal[:1]
     half = np.arange(dim // 2 + 1)
     few = np.isin(half, (1, dim // 4, dim // 2))
-    shape = {"normal": half >= 0, "three frequencies": few, "decaying": (1.0 + half) ** -2}
+    shape: dict[str, Any] = {"normal": half >= 0, "three frequencies": few, "decaying": (1.0 + half) ** -2}
     return np.fft.irfft(np.fft.rfft(normal, axis=0) * shape[kind][:, None], n=dim, axis=0)
 
 
@@ -66,6 +66,6 @@ def tight(predicted: float, measured: float, form: str, *, control: str = "", **
     return Finding(predicted, measured, rounding=AGREE, form=form, control=control, details=details)
 
 
-def table(rows: list[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The points as columns."""
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-import theory
 from theory.claims import regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
+from theory.objectives import linear_conv as nets
 
 EVERYTHING, INDEPENDENT = "one channel realises every W", "independent of C"
 REALISED = 1e-9
@@ -31,7 +32,6 @@ def cells(profile: Profile) -> list[Cell]:
 def measure(cell: Cell, setting: Setting) -> Evidence:
     dim, inputs, kernel = (int(cell.parameters[name]) for name in ("dim", "inputs", "kernel"))
     w = regularisers.predictor("normal", dim, inputs, rng=setting.rng)
-    nets = theory.objectives.linear_conv
     best = nets.minimiser(w, kernel, rng=setting.rng)
     filters = nets.one_channel_filters(w, kernel)
     ladder = _ladder(w, kernel, filters, best, cell, setting)
@@ -42,7 +42,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 
 def _ladder(w: Any, kernel: int, filters: Any, best: Any, cell: Cell, setting: Setting) -> dict[int, float]:
     """The best ‖U‖² + ‖V‖² for 1, 2, … channels, until it is what as many as it takes reach; infinite for none."""
-    nets, starts = theory.objectives.linear_conv, int(cell.parameters["starts"])
+    starts = int(cell.parameters["starts"])
     found = {1: np.inf}
     if len(filters) == 1:  # a filter without neighbours: descent hardly ever finds it, and need not
         found[1] = sum(float(np.sum(part**2)) for part in nets.one_channel_weights(w, filters[0]))
@@ -59,7 +59,6 @@ def _one_channel(w: Any, filters: Any) -> list[Finding]:
     counted = Finding(max(0, kernel * inputs - dim * (inputs - 1)), len(filters), form="one channel, filters")
     findings = [counted, Finding(1, len(filters), relation=Relation.LOWER, control=EVERYTHING)]
     if len(filters):
-        nets = theory.objectives.linear_conv
         made = nets.MultiChannelNet(dim, kernel, 1, inputs).predictor(nets.one_channel_weights(w, filters[0]))
         missing = float(np.linalg.norm(made[0] - w.ravel()) / np.linalg.norm(w))
         findings.append(Finding(REALISED, missing, form="one channel, missing", relation=Relation.UPPER))
@@ -78,12 +77,9 @@ def _falls(ladder: dict[int, float], best: Any, *, exact: bool) -> list[Finding]
     known = exact and enough == 2
     margins = {} if known else {"uniqueness − 1e-4": best.unique - UNIQUE, "rank − C": best.rank - (enough - 1)}
     details = {"channels": enough - 1, "rank of the minimiser": best.rank}
-    more = {"rounding": regularisers.AGREE, "details": details}
-    findings += [
-        Finding(1.0, ratio, form="fewer", margins=margins, relation=Relation.LOWER, **more),
-        Finding(best.value, short, control=INDEPENDENT, **more),
-    ]
-    return findings
+    fewer = Finding(1.0, ratio, rounding=regularisers.AGREE, form="fewer", margins=margins, relation=Relation.LOWER)
+    same = regularisers.tight(best.value, short, "fewer", control=INDEPENDENT, **details)
+    return [*findings, replace(fewer, details=details), same]
 
 
 CLAIM = Claim(
@@ -98,16 +94,18 @@ CLAIM = Claim(
         "channel less it stays above it, by more than 1e-6; measured is the ratio."
     ),
     hypotheses=(
-        "form 'fewer': the minimiser for as many channels as it takes is unique, margin of the least singular value of "
-        "what makes W of its face over 1e-4, and its rank exceeds C; then R_C > R is proved, not only seen. Or C = 1 has "
-        "a single filter, whose norm is R_1",
+        (
+            "form 'fewer': the minimiser for as many channels as it takes is unique, margin of the least singular "
+            "value of what makes W of its face over 1e-4, and its rank exceeds C; then R_C > R is proved, not only "
+            "seen. Or C = 1 has a single filter, whose norm is R_1, and no margin is needed"
+        ),
     ),
     proof=(
         "Ŵ_m = v̂_m Û_m is possible only if Ŵ_m[r] Û_m[s] = Ŵ_m[s] Û_m[r]: for almost every W these are D(R−1) "
         "independent real linear equations in the KR entries of U; and where a solution has no Û_m = 0, v̂_m follows. "
-        "Every minimiser of 2‖M‖_* is P S P'ᵀ with the singular vectors of the dual Q at ‖Q‖_op = 1 and S symmetric; if "
-        "S ↦ W is injective there is one alone, and C below its rank cannot attain it. How far above R_C lies has no "
-        "certificate: it is the best of the starts."
+        "Every minimiser of 2‖M‖_* is P S P'ᵀ with the singular vectors of the dual Q at ‖Q‖_op = 1 and S symmetric; "
+        "if S ↦ W is injective there is one alone, and C below its rank cannot attain it. How far above R_C lies has "
+        "no certificate: it is the best of the starts."
     ),
     source=(
         f"{PAPER}: that several output channels may be necessary, and that R depends on C. Re-derived here: the count "

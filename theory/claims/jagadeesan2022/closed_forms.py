@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import theory
 from theory.claims import regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
-from theory.objectives.linear_conv import NoSolution
+from theory.objectives import linear_conv as nets
 
 UNSCALED, EXCHANGED = "without √D", "exchanged"
 
@@ -22,9 +21,9 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell({"kind": kind, "dim": dim, "starts": 8}) for kind in kinds for dim in dims]
 
 
-@regularisers.excused(NoSolution)
+@regularisers.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
-    nets, dim = theory.objectives.linear_conv, int(cell.parameters["dim"])
+    dim = int(cell.parameters["dim"])
     w = regularisers.predictor(str(cell.parameters["kind"]), dim, 1, rng=setting.rng)
     ends = {1: nets.closed_form(w, 1), dim: nets.closed_form(w, dim)}
     findings: list[Finding] = []
@@ -41,13 +40,13 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 
 def _directly(w: Any, kernel: int, cell: Cell, setting: Setting) -> dict[str, float]:
     starts = int(cell.parameters["starts"])
-    search = theory.objectives.linear_conv.least_norm
+    search = nets.least_norm
     return {f"C = {c}": search(w, kernel, c, rng=setting.rng, starts=starts).bounds.upper for c in (1, 2)}
 
 
 def _between(w: Any, most: float, least: float) -> list[Finding]:
     """R of the kernel half as long, from both sides: an upper bound below the larger end, a lower above the smaller."""
-    nets, kernel = theory.objectives.linear_conv, math.ceil(len(w) / 2)
+    kernel = math.ceil(len(w) / 2)
     agree = regularisers.AGREE
     return [
         Finding(most * (1 + agree), nets.sdp(w, kernel), form="K = D/2, at most", relation=Relation.UPPER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from theory.checks import BadInput
 from theory.claims import regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
+from theory.objectives import linear_conv as nets
 
 OTHER, EXCHANGED = "another kernel's predictor", "the next kernel's minimiser"
 CLOSE = 1.1
@@ -49,7 +51,6 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 
 def _learn(x: Any, y: Any, kernel: int, channels: int, setting: Setting) -> Found:
     """Gradient flow of the exponential loss from small random weights, far into where the margins rule."""
-    nets = theory.objectives.linear_conv
     net, loss = nets.MultiChannelNet(x.shape[1], kernel, channels), nets.ExponentialLoss(x, y)
     start = tuple(START * setting.rng.standard_normal((1, *shape)) for shape in net.shapes)
     (path,) = nets.flow(net, loss, start, norms=[NORM], rtol=RTOL)
@@ -70,7 +71,7 @@ def _close(found: list[Found]) -> list[Finding]:
         findings.append(Finding(1 - regularisers.AGREE, least, form="no less", relation=Relation.LOWER))
         for other in found:
             if other.kernel != one.kernel:
-                strange = theory.objectives.linear_conv.regulariser(other.found, one.kernel)
+                strange = nets.regulariser(other.found, one.kernel)
                 named = {"kernel": one.kernel, "found with kernel": other.kernel}
                 ratio = strange / one.least.bounds.upper
                 findings.append(Finding(CLOSE, ratio, form="close", control=OTHER, details=named))
@@ -79,9 +80,9 @@ def _close(found: list[Found]) -> list[Finding]:
 
 def _sparser(found: list[Found]) -> list[Finding]:
     """The number of frequencies in use, of each kernel against the next shorter one; the minimisers' must fall."""
-    frequencies = theory.objectives.linear_conv.effective_frequencies
+    frequencies = nets.effective_frequencies
     findings = []
-    for short, long in zip(found[:-1], found[1:], strict=True):
+    for short, long in itertools.pairwise(found):
         fall = float(frequencies(short.least.predictor) - frequencies(long.least.predictor))
         pair = float(frequencies(short.found)), float(frequencies(long.found))
         details = {"kernel": long.kernel, "shorter kernel": short.kernel}
@@ -91,7 +92,7 @@ def _sparser(found: list[Found]) -> list[Finding]:
 
 def _own(found: list[Found]) -> list[Finding]:
     """Whose minimiser the number of frequencies is nearest to, by their logarithms."""
-    frequencies = theory.objectives.linear_conv.effective_frequencies
+    frequencies = nets.effective_frequencies
     least = [math.log(frequencies(one.least.predictor)) for one in found]
     findings = []
     for place, one in enumerate(found):
@@ -139,8 +140,8 @@ CLAIM = Claim(
         "multipliers of the margins for a lower bound: the duality gap is in the details."
     ),
     source=(
-        f"{PAPER}, the experiments on MNIST. Re-derived here: the convex program in K × K, its dual bound; the flow and "
-        "the measure of sparsity are this suite's"
+        f"{PAPER}, the experiments on MNIST. Re-derived here: the convex program in K × K, its dual bound; the flow "
+        "and the measure of sparsity are this suite's"
     ),
     controls={
         OTHER: "form 'close' with the predictor that was found with another kernel",

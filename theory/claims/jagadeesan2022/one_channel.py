@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import theory
 from theory.claims import regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
-from theory.objectives.linear_conv import NoSolution
+from theory.objectives import linear_conv as nets
 
 UNSCALED, LONGER, INPUTS = "without 1/√D", "a kernel longer by one", "several input channels"
 CHANNELS = (1, 2, 4)
@@ -31,7 +30,7 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell(dict(zip(names, (*row[:-1], 32), strict=True)), control=row[-1]) for row in grid]
 
 
-@regularisers.excused(NoSolution)
+@regularisers.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     if cell.control:
         return Evidence([_several_inputs(cell, setting)])
@@ -43,14 +42,13 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         found = _three_ways(w, kernel, cell, setting)
         findings += _compared(found, kernel, dim)
         if kernel == 1:
-            longer = theory.objectives.linear_conv.sdp(w, 2)
+            longer = nets.sdp(w, 2)
             findings.append(regularisers.tight(longer, found["direct, C = 1"], "direct, C = 1", control=LONGER))
         rows += [{"kernel": kernel, "way": way, "value": value} for way, value in found.items()]
     return Evidence(findings, regularisers.table(rows))
 
 
 def _three_ways(w: Any, kernel: int, cell: Cell, setting: Setting) -> dict[str, float]:
-    nets = theory.objectives.linear_conv
     found = {"SDP": nets.sdp(w, kernel), "dual": nets.dual(w, kernel)}
     for channels in CHANNELS:
         best = nets.least_norm(w, kernel, channels, rng=setting.rng, starts=int(cell.parameters["starts"]))
@@ -70,7 +68,6 @@ def _compared(found: dict[str, float], kernel: int, dim: int) -> list[Finding]:
 
 def _several_inputs(cell: Cell, setting: Setting) -> Finding:
     """R for three input channels, K = 2: two output channels against as many as it takes."""
-    nets = theory.objectives.linear_conv
     w = regularisers.predictor(str(cell.parameters["kind"]), int(cell.parameters["dim"]), 3, rng=setting.rng)
     best = nets.least_norm(w, 2, 2, rng=setting.rng, starts=int(cell.parameters["starts"]))
     return regularisers.tight(nets.sdp(w, 2), best.bounds.upper, "direct, C = 2", control=INPUTS)
@@ -81,8 +78,8 @@ CLAIM = Claim(
     title="One input channel",
     relation=Relation.TIGHT,
     statement=(
-        "f(x) = D^{-1/2} Σ V[d,c] U[k,c] x[(d+k) mod D] realises the predictor w. The least ‖U‖² + ‖V‖² is R_K(w) = min "
-        "{tr G + Σ_d |ŵ_d|²/(f_d* G f_d) : G ⪰ 0, K × K}, f_d the first K entries of row d of the unitary Fourier "
+        "f(x) = D^{-1/2} Σ V[d,c] U[k,c] x[(d+k) mod D] realises the predictor w. The least ‖U‖² + ‖V‖² is R_K(w) = "
+        "min {tr G + Σ_d |ŵ_d|²/(f_d* G f_d) : G ⪰ 0, K × K}, f_d the first K entries of row d of the unitary Fourier "
         "matrix, for every number C ≥ 1 of output channels. Predicted: the value of this program, by Clarabel. Forms "
         "'direct, C = 1', 2 and 4: the best of 32 random starts of minimisation over U and V. Form 'dual': max 2⟨w,q⟩ "
         "subject to ‖[q_{(j+k) mod D}]/√D‖_op ≤ 1. They agree to 1e-6. Form 'gap': the smallest upper bound over the "
@@ -90,12 +87,12 @@ CLAIM = Claim(
     ),
     hypotheses=("none: any real w, and 1 ≤ K ≤ D",),
     proof=(
-        "Ŵ = Σ_c V̂_c Û_c, so that given U the best V̂_d has Σ_c |V̂_dc|² = |ŵ_d|²/Σ_c |Û_dc|², and Σ_c |Û_dc|² = f_d* G "
-        "f_d with G = UUᵀ: that is the program with rank G ≤ C. As f* G f is a nonnegative trigonometric polynomial of "
-        "degree K − 1 with real coefficients, and tr G its constant term (times D), it is the square of one real "
+        "Ŵ = Σ_c V̂_c Û_c, so that given U the best V̂_d has Σ_c |V̂_dc|² = |ŵ_d|²/Σ_c |Û_dc|², and Σ_c |Û_dc|² = f_d* "
+        "G f_d with G = UUᵀ: that is the program with rank G ≤ C. As f* G f is a nonnegative trigonometric polynomial "
+        "of degree K − 1 with real coefficients, and tr G its constant term (times D), it is the square of one real "
         "polynomial (Fejér and Riesz): rank 1 is no restriction. The dual is that of the nuclear norm: 2‖M‖_* = max "
-        "over ‖Q‖_op ≤ 1. There is no certificate that a start at few channels has found the global minimum other "
-        "than this agreement: at C = 1 some starts end in local minima."
+        "over ‖Q‖_op ≤ 1. There is no certificate that a start at few channels has found the global minimum other than "
+        "this agreement: at C = 1 some starts end in local minima."
     ),
     source=(
         f"{PAPER}: the program, its independence of C. Re-derived here: its form with G of K × K, the reduced dual in "

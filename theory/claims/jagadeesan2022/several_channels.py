@@ -1,4 +1,4 @@
-"""Several input channels and output channels enough: a nuclear norm for K = 1, a group norm of the spectrum for K = D."""
+"""Several input channels, output channels enough: a nuclear norm for K = 1, a group norm of the spectrum for K = D."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import theory
 from theory.claims import regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
-from theory.objectives.linear_conv import NoSolution
+from theory.objectives import linear_conv as nets
 
 FROBENIUS, ENTRIES, UNSCALED = "‖W‖_F for K = 1", "‖Ŵ‖₁ for K = D", "without √D"
 
@@ -24,9 +23,9 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell(dict(zip(names, (*row[:-1], 4), strict=True)), control=row[-1]) for row in grid]
 
 
-@regularisers.excused(NoSolution)
+@regularisers.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
-    nets, dim, inputs = theory.objectives.linear_conv, int(cell.parameters["dim"]), int(cell.parameters["inputs"])
+    dim, inputs = int(cell.parameters["dim"]), int(cell.parameters["inputs"])
     w = regularisers.predictor(str(cell.parameters["kind"]), dim, inputs, rng=setting.rng)
     findings: list[Finding] = []
     rows: list[Any] = []
@@ -41,8 +40,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 
 
 def _ways(w: Any, kernel: int, cell: Cell, setting: Setting) -> dict[str, float]:
-    """The SDP, its dual, direct minimisation with as many channels as it may take, and with as few where that is known."""
-    nets, (dim, inputs) = theory.objectives.linear_conv, w.shape
+    """SDP, dual, direct minimisation with as many channels as it may take, and with as few where that is known."""
+    dim, inputs = w.shape
     channels = {"direct": min(kernel * inputs, dim)}
     if kernel == dim:
         channels["direct, C = 1"] = 1
@@ -71,10 +70,10 @@ CLAIM = Claim(
     title="Several input channels, output channels enough",
     relation=Relation.TIGHT,
     statement=(
-        "R input channels, W a D × R matrix. Form 'K = 1': the least ‖U‖² + ‖V‖² is 2√D ‖W‖_*, the nuclear norm, as soon "
-        "as C ≥ rank W. Form 'K = D': it is 2 Σ_d ‖Ŵ_d‖₂, for every C ≥ 1. Form 'between': for C = min(KR, D) it is min "
-        "2‖M‖_* over the D × KR matrices M with D^{-1/2} Σ_{d+k=j} M[d,(k,r)] = W[j,r]. Predicted: the closed forms, "
-        "and between them that program, by Clarabel. Measured: the SDP, its dual max 2⟨W,q⟩ over ‖[q_{(j+k) mod "
+        "R input channels, W a D × R matrix. Form 'K = 1': the least ‖U‖² + ‖V‖² is 2√D ‖W‖_*, the nuclear norm, as "
+        "soon as C ≥ rank W. Form 'K = D': it is 2 Σ_d ‖Ŵ_d‖₂, for every C ≥ 1. Form 'between': for C = min(KR, D) it "
+        "is min 2‖M‖_* over the D × KR matrices M with D^{-1/2} Σ_{d+k=j} M[d,(k,r)] = W[j,r]. Predicted: the closed "
+        "forms, and between them that program, by Clarabel. Measured: the SDP, its dual max 2⟨W,q⟩ over ‖[q_{(j+k) mod "
         "D,r}]/√D‖_op ≤ 1, and the best of 4 random starts of direct minimisation (method of multipliers), to 1e-6."
     ),
     hypotheses=("C ≥ rank W (K = 1), C ≥ min(KR, D) (between): met by every cell",),
@@ -84,8 +83,8 @@ CLAIM = Claim(
         "Û_d = Ŵ_d/√‖Ŵ_d‖ attains it with one channel."
     ),
     source=(
-        f"{PAPER}: both closed forms, for C large enough. Re-derived here: that rank W channels suffice for K = 1 and a "
-        "single one for K = D, and the program between them"
+        f"{PAPER}: both closed forms, for C large enough. Re-derived here: that rank W channels suffice for K = 1 and "
+        "a single one for K = D, and the program between them"
     ),
     controls={
         FROBENIUS: "2√D ‖W‖_F in place of the nuclear norm, which differs unless W has rank 1",
