@@ -12,6 +12,7 @@ from theory.objectives import linear_conv as nets
 
 UNSCALED, LONGER, INPUTS = "without 1/√D", "a kernel longer by one", "several input channels"
 CHANNELS = (1, 2, 4)
+CLOSED = "closed form"
 
 
 def cells(profile: Profile) -> list[Cell]:
@@ -37,7 +38,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     dim = int(cell.parameters["dim"])
     w = regularisers.predictor(str(cell.parameters["kind"]), dim, 1, rng=setting.rng)
     findings: list[Finding] = []
-    rows: list[Any] = []
+    rows = [{"kernel": kernel, "way": CLOSED, "value": nets.closed_form(w, kernel)} for kernel in (1, dim)]
     for kernel in regularisers.kernels(dim, int(cell.parameters["kernels"])):
         found = _three_ways(w, kernel, cell, setting)
         findings += _compared(found, kernel, dim)
