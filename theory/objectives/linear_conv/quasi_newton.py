@@ -71,7 +71,7 @@ def _pair(s: Any, y: Any) -> tuple[Any, Any, Any]:
     xp = array_namespace(s)
     sy = _dot(s, y)
     useful = sy > 1e-14 * _norm(s) * _norm(y)
-    return s, y, xp.where(useful, 1.0, 0.0) / xp.where(useful, sy, 1.0)
+    return s, y, xp.astype(useful, sy.dtype) / xp.where(useful, sy, 1.0)
 
 
 def _direction(gradient: Any, x: Any, pairs: list[tuple[Any, Any, Any]]) -> Any:
@@ -97,7 +97,7 @@ def _search(function: Function, x: Any, value: Any, gradient: Any, way: Any, don
     """The first of the steps 1, ½, ¼, … that lowers the value enough; a run without one, or done, stays."""
     xp = array_namespace(x)
     slope = -_dot(gradient, way)
-    step = xp.where(done, 0.0, 1.0)
+    step = xp.astype(~done, value.dtype)
     moved, lowered = x, done
     moved_value, moved_gradient = value, gradient
     for _ in range(HALVINGS):
