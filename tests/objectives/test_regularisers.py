@@ -151,7 +151,9 @@ def test_on_another_library():
 # ---------------------------------------------------------------------------------------------------------- channels
 
 
-@pytest.mark.parametrize(("dim", "inputs", "kernel"), [(6, 3, 2), (6, 3, 5), (5, 2, 3), (5, 2, 2), (4, 1, 3), (4, 4, 4)])
+@pytest.mark.parametrize(
+    ("dim", "inputs", "kernel"), [(6, 3, 2), (6, 3, 5), (5, 2, 3), (5, 2, 2), (4, 1, 3), (4, 4, 4)]
+)
 def test_one_channel_filters_are_counted(dim, inputs, kernel):
     w = draw(dim, inputs)
     filters = nets.one_channel_filters(w, kernel)
@@ -303,5 +305,5 @@ def test_a_solver_that_fails(monkeypatch):
         raise cvxpy.error.SolverError("it broke\nbadly")
 
     monkeypatch.setattr(cvxpy.Problem, "solve", fails)
-    with pytest.raises(nets.NoSolution, match="SDP is not solved .it broke badly.; Clarabel must"):
+    with pytest.raises(nets.NoSolution, match=r"SDP is not solved \(it broke badly\); Clarabel must"):
         nets.sdp(draw(4), 2)

@@ -61,7 +61,7 @@ def _compared(found: dict[str, float], kernel: int, dim: int) -> list[Finding]:
     """The dual and direct minimisation against the SDP; the gap between the best bounds; and the wrong scale."""
     sdp = found["SDP"]
     findings = [regularisers.tight(sdp, value, way, kernel=kernel) for way, value in found.items() if way != "SDP"]
-    gap = min(value for way, value in found.items() if way != "dual") / found["dual"] - 1
+    gap = abs(min(value for way, value in found.items() if way != "dual") / found["dual"] - 1)
     findings.append(Finding(regularisers.AGREE, gap, form="gap", relation=Relation.UPPER, details={"kernel": kernel}))
     unscaled = regularisers.tight(sdp / math.sqrt(dim), found["direct, C = 1"], "direct, C = 1", control=UNSCALED)
     return [*findings, unscaled]

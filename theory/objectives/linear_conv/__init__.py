@@ -3,7 +3,6 @@
 from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters, one_channel_weights
 from theory.objectives.linear_conv.circular import CircularNet, FullyConnectedNet
 from theory.objectives.linear_conv.implicit_bias import Outcome, Path, descend, flow, squared_norm
-from theory.objectives.linear_conv.least_norm import LeastNorm, least_norm
 from theory.objectives.linear_conv.losses import ExponentialLoss, LogisticLoss
 from theory.objectives.linear_conv.margins import NotSeparable, separate
 from theory.objectives.linear_conv.multichannel import MultiChannelNet
@@ -15,6 +14,7 @@ from theory.objectives.linear_conv.regularised_margins import (
     regulariser,
 )
 from theory.objectives.linear_conv.regularisers import Certified, NoSolution, closed_form, dual, lower_bound, sdp
+from theory.objectives.linear_conv.weight_norm import LeastNorm, least_norm
 
 __all__ = [
     "Certified",

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.objectives.linear_conv.least_norm import least_norm
 from theory.objectives.linear_conv.network import Weights
 from theory.objectives.linear_conv.regularisers import as_matrix, hankel, realised
+from theory.objectives.linear_conv.weight_norm import least_norm
 
 SMALL = 1e-6
 """Part of the largest singular value below which one counts as 0: far above the rounding, and above what is left of
