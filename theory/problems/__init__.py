@@ -14,6 +14,7 @@ from theory.problems.filters import (
 )
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.separable import SIZES, data_sets, layers, separable, tone
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -28,6 +29,7 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "SIZES",
     "around",
     "ball_chance",
     "ball_chance_bounds",
@@ -36,6 +38,7 @@ __all__ = [
     "cosine",
     "crossed_pairs",
     "curvature_along",
+    "data_sets",
     "digits",
     "directions",
     "disc",
@@ -47,10 +50,13 @@ __all__ = [
     "image_patches",
     "in_ball",
     "law",
+    "layers",
     "load",
     "near_teacher",
     "patch_moment",
     "read_idx",
     "segment",
+    "separable",
     "teacher",
+    "tone",
 ]
