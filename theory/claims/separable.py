@@ -18,8 +18,8 @@ FAR = 1e8
 STAGES = (1e4, 1e6, FAR)
 """Between them exponents are fitted."""
 
-NORMS = (*(10 ** (exponent / 2) for exponent in range(4, 16)), 0.8 * FAR, FAR)
-"""‖β‖ of the records: two a decade, and one just before the last."""
+NORMS = (*(10 ** (exponent / 2) for exponent in range(4, 16)), 0.8 * FAR, 0.9 * FAR, FAR)
+"""‖β‖ of the records: two a decade, and two just before the last."""
 
 DECADE = FAR / 10
 STILL = 0.2

@@ -77,8 +77,8 @@ def _learn(data: tuple[Any, Any], depth: int, rng: Any) -> _Learned:
 
 def _rows(index: int, run: _Learned) -> list[dict[str, Any]]:
     fixed = {"set": index, "dimension": run.network.dim, "hard_margin": run.hard}
-    points = zip(run.path.norm.tolist(), run.excess.tolist(), strict=True)
-    return [fixed | {"norm": norm, "excess": excess} for norm, excess in points]
+    points = zip(separable.NORMS, run.path.norm.tolist(), run.excess.tolist(), strict=True)
+    return [fixed | {"norm_asked": asked, "norm": norm, "excess": excess} for asked, norm, excess in points]
 
 
 CLAIM = Claim(

@@ -49,7 +49,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         -1 / depth, slopes[:, -1], slopes[:, -2], rng=setting.rng, form="exponent", margins=margins, details=details
     )
     wrong = separable.fitted(-1 / (depth + 1), slopes[:, -1], slopes[:, -2], rng=setting.rng, control=DEEPER)
-    there = {"rounding": 1e-6, "relation": Relation.UPPER}
+    there: dict[str, Any] = {"rounding": 1e-6, "relation": Relation.UPPER}
     return Evidence(
         [
             exponent,
@@ -71,8 +71,8 @@ def _learn(network: Any, data: tuple[Any, Any], rng: Any) -> _Learned:
 
 def _rows(index: int, depth: int, run: _Learned) -> list[dict[str, Any]]:
     fixed = {"set": index, "layers": depth, "dimension": run.loss.x.shape[1], "exponent": -1 / depth}
-    points = zip(run.path.norm.tolist(), run.angles.tolist(), strict=True)
-    return [fixed | {"norm": norm, "angle": angle} for norm, angle in points]
+    points = zip(separable.NORMS, run.path.norm.tolist(), run.angles.tolist(), strict=True)
+    return [fixed | {"norm_asked": asked, "norm": norm, "angle": angle} for asked, norm, angle in points]
 
 
 CLAIM = Claim(

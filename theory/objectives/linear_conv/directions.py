@@ -83,21 +83,25 @@ def phases_turned(network: CircularNet, path: Path, since: float, least: float =
 
 
 def lacking(network: CircularNet, path: Path) -> float:
-    """‖|β̂|^p (1 − κ (1 + d log b̂/d log‖β‖))‖/‖|β̂|^p‖ at the last record, p = 2/L; the derivative from the last two.
+    """‖|β̂|^p (1 − κ (1 + d log b̂/d log‖β‖))‖/‖|β̂|^p‖ at the last record, p = 2/L.
 
-    The residual of stationarity is at most this: there the scale c is the best one, here it is the flow's.
+    The residual of stationarity is at most this: there the scale c is the best one, here it is the flow's. The
+    derivative comes from the parabola through the last three records, and as much is added as it differs by from that
+    through the last two, whose error is of a lower order.
     """
     import numpy as np
 
     L = network.depth
-    b_hat, before = spectrum(path.direction[-1]), spectrum(path.direction[-2])
+    times, b_hat = np.log(path.norm[-3:]), spectrum(path.direction[-3:])
+    last, before = (b_hat[2] - b_hat[1]) / (times[2] - times[1]), (b_hat[1] - b_hat[0]) / (times[1] - times[0])
+    bend = (last - before) / (times[2] - times[0]) * (times[2] - times[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         squares = [abs(spectrum(weight[-1])) ** 2 for weight in path.weights]
         kappa = L / sum(1 / square for square in squares) / np.prod(squares, axis=0) ** (1 / L)
-        rate = (b_hat - before) / np.log(path.norm[-1] / path.norm[-2]) / b_hat
-    lack = np.where(b_hat == 0, 0.0, 1 - kappa * (1 + rate))
-    size = abs(b_hat) ** (2 / L)
-    return float(np.linalg.norm(size * lack) / np.linalg.norm(size))
+        rate, doubt = (last + bend) / b_hat[2], abs(kappa * bend / b_hat[2])
+    size, there = abs(b_hat[2]) ** (2 / L), b_hat[2] != 0
+    parts = (np.where(there, size * part, 0.0) for part in (1 - kappa * (1 + rate), doubt))
+    return float(sum(np.linalg.norm(part) for part in parts) / np.linalg.norm(size))
 
 
 def cosines(x: Any) -> tuple[Any, Any, float]:

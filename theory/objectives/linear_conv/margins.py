@@ -189,7 +189,7 @@ def _solved(x: Any, y: Any, norm: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     margins = (x / size * y[:, None]) @ beta >= 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it may be inaccurate: the duality gap says how much
-        cp.Problem(cp.Minimize(norm(cp, beta)), [margins]).solve(solver=cp.CLARABEL)
+        cp.Problem(cp.Minimize(norm(cp, beta)), [margins]).solve(solver=cp.CLARABEL)  # type: ignore[no-untyped-call]
     return beta.value / size, np.maximum(margins.dual_value, 0) * size
 
 
