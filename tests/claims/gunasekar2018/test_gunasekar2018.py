@@ -15,10 +15,10 @@ from theory.claims.verdict import Verdict, conclude, judge
 
 MODULES = {module.CLAIM.key: module for module in (convolution, fully_connected, one_sample, stationary)}
 REDUCED = {
-    "gunasekar2018.convolution": [Cell({"depth": 2, "sets": 6, "seed": 2018})],
-    "gunasekar2018.fully_connected": [Cell({"depth": 2, "width": 2, "sets": 5, "seed": 2018})],
+    "gunasekar2018.convolution": [Cell({"depth": 2, "sets": 6, "draw": 2018})],
+    "gunasekar2018.fully_connected": [Cell({"depth": 2, "width": 2, "sets": 5, "draw": 2018})],
     "gunasekar2018.one_sample": [Cell({"depth": 2, "sets": 6})],
-    "gunasekar2018.stationary": [Cell({"depth": depth, "sets": 3, "seed": 2018}) for depth in (2, 3)],
+    "gunasekar2018.stationary": [Cell({"depth": depth, "sets": 3, "draw": 2018}) for depth in (2, 3)],
 }
 
 

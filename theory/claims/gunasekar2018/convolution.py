@@ -19,7 +19,7 @@ YARDSTICK = 1 / (math.e * math.log(separable.FAR))
 
 
 def cells(profile: Profile) -> list[Cell]:
-    return [Cell({"depth": 2, "sets": 24 if profile == "quick" else 96, "seed": 2018})]
+    return [Cell({"depth": 2, "sets": 24 if profile == "quick" else 96, "draw": 2018})]
 
 
 class _Learned(NamedTuple):
@@ -34,7 +34,7 @@ class _Learned(NamedTuple):
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     count = int(cell.parameters["sets"])
-    data = theory.problems.data_sets(count, seed=int(cell.parameters["seed"]))
+    data = theory.problems.data_sets(count, seed=int(cell.parameters["draw"]))
     try:
         runs = [_learn(pair, int(cell.parameters["depth"]), setting.rng) for pair in data]
     except ModuleNotFoundError as missing:

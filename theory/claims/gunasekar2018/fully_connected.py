@@ -22,7 +22,7 @@ WIDTH = 3
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
     depths, sets = ((2, 3), 20) if quick else ((1, 2, 3), 48)
-    return [Cell({"depth": depth, "width": WIDTH, "sets": sets, "seed": 2018}) for depth in depths]
+    return [Cell({"depth": depth, "width": WIDTH, "sets": sets, "draw": 2018}) for depth in depths]
 
 
 class _Learned(NamedTuple):
@@ -34,7 +34,7 @@ class _Learned(NamedTuple):
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     depth, count = int(cell.parameters["depth"]), int(cell.parameters["sets"])
-    data = theory.problems.data_sets(count, seed=int(cell.parameters["seed"]))
+    data = theory.problems.data_sets(count, seed=int(cell.parameters["draw"]))
     networks = [conv.FullyConnectedNet((x.shape[1], *[int(cell.parameters["width"])] * (depth - 1))) for x, _ in data]
     try:
         runs = [_learn(net, pair, setting.rng) for net, pair in zip(networks, data, strict=True)]

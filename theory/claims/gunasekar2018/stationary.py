@@ -26,7 +26,7 @@ SHOWN = 2
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
     depths, sets = ((2, 3, 4), 8) if quick else ((1, 2, 3, 4, 5), 24)
-    return [Cell({"depth": depth, "sets": sets, "seed": 2018}) for depth in depths]
+    return [Cell({"depth": depth, "sets": sets, "draw": 2018}) for depth in depths]
 
 
 class _Learned(NamedTuple):
@@ -39,7 +39,7 @@ class _Learned(NamedTuple):
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     depth, count = int(cell.parameters["depth"]), int(cell.parameters["sets"])
-    data = theory.problems.data_sets(count, seed=int(cell.parameters["seed"]))
+    data = theory.problems.data_sets(count, seed=int(cell.parameters["draw"]))
     runs = [_learn(pair, depth, setting.rng) for pair in data]
     margins = separable.converging(*zip(*((run.network, run.loss, run.path) for run in runs), strict=True))
     slacks = [math.log(len(run.loss.y)) / float(run.path.margins[-1].min()) for run in runs]
