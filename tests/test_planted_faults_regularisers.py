@@ -99,7 +99,7 @@ def feasible() -> None:
     assert regularisers._upper_from_product(w, regularisers.hankel(w, 3) * 2, 3) == pytest.approx(
         regularisers._upper_from_product(w, np.zeros((6, 3)), 3), rel=1e-9
     )
-    assert regularisers.lower_bound(w, directly(w, 3, 2).multiplier, 3) == pytest.approx(r, rel=AGREE)
+    assert regularisers.dual_bound(w, directly(w, 3, 2).multiplier, 3) == pytest.approx(r, rel=AGREE)
 
 
 def counts() -> None:
@@ -182,7 +182,7 @@ CHECKS |= {
 FORTH, BACK = nets.MultiChannelNet._forth, nets.MultiChannelNet.inverse
 PULLBACK = nets.MultiChannelNet.pullback
 HANKEL, REALISED, CLOSED = regularisers.hankel, regularisers.realised, regularisers.closed_form
-ROWS, LOWER = regularisers.gram_rows, regularisers.lower_bound
+ROWS, LOWER = regularisers.gram_rows, regularisers.dual_bound
 GRAM, PRODUCT = regularisers._upper_from_gram, regularisers._upper_from_product
 ELIMINATED, VALUE = weight_norm._eliminated, weight_norm._value
 FILTERS, WEIGHTS, INJECTIVE = channels.one_channel_filters, channels.one_channel_weights, channels._injective
@@ -238,8 +238,8 @@ PLANTS = {
     "W of M rolled back": Plant(regularisers, "realised", lambda m, k: np.roll(REALISED(m, k), -1, axis=0), "adjoint"),
     "rows of G of another K": Plant(regularisers, "gram_rows", lambda d, k: ROWS(d, k + 1)[:, : k * k], "one_input"),
     "every frequency twice": Plant(regularisers, "multiplicities", lambda d: np.full(d // 2 + 1, 2.0), "one_input"),
-    "lower bound 2 % too high": Plant(regularisers, "lower_bound", two_percent(LOWER), "one_input"),
-    "lower bound of direct 2 % too high": Plant(weight_norm, "lower_bound", two_percent(LOWER), "several_inputs"),
+    "lower bound 2 % too high": Plant(regularisers, "dual_bound", two_percent(LOWER), "one_input"),
+    "lower bound of direct 2 % too high": Plant(weight_norm, "dual_bound", two_percent(LOWER), "several_inputs"),
     "upper bound of G 2 % too high": Plant(regularisers, "_upper_from_gram", two_percent(GRAM), "feasible"),
     "upper bound of M 2 % too low": Plant(
         regularisers, "_upper_from_product", lambda *a: 0.98 * PRODUCT(*a), "several_inputs"

@@ -107,7 +107,7 @@ def test_any_q_bounds_any_weights(seed, inputs):
     rng = np.random.default_rng(seed)
     u, v = (rng.standard_normal((1, *shape)) for shape in net.shapes)
     w = net.predictor((u, v)).reshape(6, inputs)
-    lower = regularisers.lower_bound(w, w + 0.1 * rng.standard_normal(w.shape), 3)
+    lower = regularisers.dual_bound(w, w + 0.1 * rng.standard_normal(w.shape), 3)
     assert lower <= nets.sdp(w, 3) * (1 + AGREE)
     assert nets.sdp(w, 3) <= (np.sum(u**2) + np.sum(v**2)) * (1 + AGREE)
 
@@ -119,7 +119,7 @@ def test_weights_realise_w_and_have_the_norm_that_is_reported():
     np.testing.assert_allclose(made, np.repeat(w.reshape(1, -1), 4, axis=0), rtol=0, atol=1e-10)
     u, v = found.weights
     np.testing.assert_allclose(found.values, (u**2).sum((1, 2, 3)) + (v**2).sum((1, 2)), rtol=1e-12)
-    assert regularisers.lower_bound(w, found.multiplier, 2) == found.bounds.lower
+    assert regularisers.dual_bound(w, found.multiplier, 2) == found.bounds.lower
 
 
 def test_a_spectrum_with_zeros():

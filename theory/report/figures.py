@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
-from theory.report import filter_figures, image_figures, regulariser_figures, sgd_figures
+from theory.report import bias_figures, filter_figures, image_figures, regulariser_figures, sgd_figures
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ FIGURES: Mapping[str, Drawing] = {
     **{
         key: Drawing(*drawing)
         for drawings in (
+            bias_figures.DRAWINGS,
             filter_figures.DRAWINGS,
             sgd_figures.DRAWINGS,
             image_figures.DRAWINGS,

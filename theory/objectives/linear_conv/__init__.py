@@ -2,9 +2,21 @@
 
 from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters, one_channel_weights
 from theory.objectives.linear_conv.circular import CircularNet, FullyConnectedNet
+from theory.objectives.linear_conv.directions import angle, cosines, exponents, lacking, phases_turned, turned
 from theory.objectives.linear_conv.implicit_bias import Outcome, Path, descend, flow, squared_norm
 from theory.objectives.linear_conv.losses import ExponentialLoss, LogisticLoss
-from theory.objectives.linear_conv.margins import NotSeparable, separate
+from theory.objectives.linear_conv.margins import (
+    NotSeparable,
+    Reference,
+    Stationarity,
+    hard_margin,
+    least_spectrum,
+    lower_bound,
+    separate,
+    spectral_norm,
+    spectrum,
+    stationarity,
+)
 from theory.objectives.linear_conv.multichannel import MultiChannelNet
 from theory.objectives.linear_conv.network import Network, Weights, jacobian
 from theory.objectives.linear_conv.regularised_margins import (
@@ -13,7 +25,7 @@ from theory.objectives.linear_conv.regularised_margins import (
     least_regulariser,
     regulariser,
 )
-from theory.objectives.linear_conv.regularisers import Certified, NoSolution, closed_form, dual, lower_bound, sdp
+from theory.objectives.linear_conv.regularisers import Certified, NoSolution, closed_form, dual, dual_bound, sdp
 from theory.objectives.linear_conv.weight_norm import LeastNorm, least_norm
 
 __all__ = [
@@ -31,21 +43,35 @@ __all__ = [
     "NotSeparable",
     "Outcome",
     "Path",
+    "Reference",
+    "Stationarity",
     "Weights",
+    "angle",
     "closed_form",
+    "cosines",
     "descend",
     "dual",
+    "dual_bound",
     "effective_frequencies",
+    "exponents",
     "flow",
+    "hard_margin",
     "jacobian",
+    "lacking",
     "least_norm",
     "least_regulariser",
+    "least_spectrum",
     "lower_bound",
     "minimiser",
     "one_channel_filters",
     "one_channel_weights",
+    "phases_turned",
     "regulariser",
     "sdp",
     "separate",
+    "spectral_norm",
+    "spectrum",
     "squared_norm",
+    "stationarity",
+    "turned",
 ]

@@ -64,7 +64,8 @@ class CircularNet:
     def spectra(self, weights: Weights) -> list[Any]:
         """ŵ_l of each layer at the frequencies from 0 to D/2, (runs, D//2 + 1)."""
         xp = array_namespace(*_of_shapes(self, weights))
-        return [xp.fft.rfft(weight, axis=1, norm="ortho") for weight in weights]
+        together = xp.fft.rfft(xp.stack(weights, axis=0), axis=2, norm="ortho")
+        return [together[layer, ...] for layer in range(self.depth)]
 
     def predictor(self, weights: Weights) -> Float[Any, "runs n"]:
         *_, product = accumulate(self.spectra(weights), lambda left, right: left * right)
@@ -74,8 +75,9 @@ class CircularNet:
         xp = array_namespace(gradient)
         others = _all_but_one(self.spectra(weights), lambda left, right: left * right)
         spectrum = xp.fft.rfft(gradient, axis=1, norm="ortho")
-        pulled = (spectrum if other is None else spectrum * xp.conj(other) for other in others)
-        return tuple(xp.fft.irfft(one, n=self.dim, axis=1, norm="ortho") for one in pulled)
+        pulled = [spectrum if other is None else spectrum * xp.conj(other) for other in others]
+        together = xp.fft.irfft(xp.stack(pulled, axis=0), n=self.dim, axis=2, norm="ortho")
+        return tuple(together[layer, ...] for layer in range(self.depth))
 
     def squared_norm(self, weights: Weights) -> Float[Any, " runs"]:
         """‖J‖² = max_d Σ_l Π_{j≠l} |ŵ_j[d]|², exactly: JJᵀ is diagonal in frequency."""

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from typing import Any
 
 from theory import checks
@@ -236,7 +237,9 @@ class _Field:
 
     def __init__(self, network: Network, loss: Any) -> None:
         self.network, self.loss = network, loss
-        self.sizes = [math.prod(shape) for shape in network.shapes]
+        ends = list(accumulate(math.prod(shape) for shape in network.shapes))
+        places = [slice(*ends) for ends in pairwise([0, *ends])]
+        self.places = list(zip(places, network.shapes, strict=True))
         self.unit = math.sqrt(loss.largest_square)
 
     def pack(self, weights: Weights) -> Any:
@@ -249,10 +252,7 @@ class _Field:
 
     def layers(self, p: Any) -> Weights:
         """The layers of the rows of p."""
-        import numpy as np
-
-        parts = np.split(p, np.cumsum(self.sizes)[:-1], axis=1)
-        return tuple(part.reshape(-1, *shape) for part, shape in zip(parts, self.network.shapes, strict=True))
+        return tuple(p[:, place].reshape(-1, *shape) for place, shape in self.places)
 
     def unpack(self, state: Any) -> tuple[Weights, float]:
         return self.layers(state[None, :-1]), float(state[-1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jaxtyping import Float
@@ -42,12 +43,12 @@ class _MarginLoss:
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "y", y)
 
-    @property
+    @cached_property
     def signed(self) -> Float[Any, "samples n"]:
         """The rows y_n x_n."""
         return self.x * self.y[:, None]
 
-    @property
+    @cached_property
     def largest_square(self) -> float:
         """max_n ‖x_n‖²."""
         xp = array_namespace(self.x)

@@ -105,7 +105,7 @@ def realised(m: Float[np.ndarray, "d kr"], kernel_size: int) -> Float[np.ndarray
     return sum(np.roll(blocks[:, k], k, axis=0) for k in range(kernel_size)) / np.sqrt(len(m))
 
 
-def lower_bound(predictor: Float[np.ndarray, "d r"], q: Float[np.ndarray, "d r"], kernel_size: int) -> float:
+def dual_bound(predictor: Float[np.ndarray, "d r"], q: Float[np.ndarray, "d r"], kernel_size: int) -> float:
     """2⟨W,q⟩/‖Q(q)‖_op: no weights of any number of channels have a smaller ‖U‖² + ‖V‖²."""
     return float(2 * np.sum(predictor * q) / np.linalg.norm(hankel(q, kernel_size), 2))
 
@@ -189,7 +189,7 @@ def dual(predictor: Float[Any, "d *r"], kernel_size: int, *, reduced: bool | Non
     size = np.linalg.norm(w)
     small = w.shape[1] == 1 if reduced is None else reduced
     q = _solve_reduced(w / size, k) if small else _solve_dual(w / size, k)
-    return float(size * lower_bound(w / size, q, k))
+    return float(size * dual_bound(w / size, q, k))
 
 
 def _solve_reduced(w: Any, k: int) -> Any:

@@ -19,7 +19,7 @@ from theory.arrays import array_namespace, to_numpy
 from theory.objectives.linear_conv.multichannel import MultiChannelNet
 from theory.objectives.linear_conv.network import Weights, jacobian
 from theory.objectives.linear_conv.quasi_newton import minimise
-from theory.objectives.linear_conv.regularisers import Certified, as_matrix, lower_bound, multiplicities
+from theory.objectives.linear_conv.regularisers import Certified, as_matrix, dual_bound, multiplicities
 
 STEPS, TOLERANCE = 2000, 1e-11
 LOOSE, TIGHTER = 1e-2, 0.03
@@ -173,7 +173,7 @@ def _certify(w: Any, net: MultiChannelNet, weights: Weights, q: Any, size: float
     values = np.where(missing <= MISSING, values, np.inf)
     best = int(np.argmin(values))
     multiplier = to_numpy(q)[best].reshape(w.shape)
-    lower = lower_bound(w, multiplier, net.kernel_size)
+    lower = dual_bound(w, multiplier, net.kernel_size)
     grown = (np.sqrt(size) * u, np.sqrt(size) * v)
     return LeastNorm(grown, values, missing, Certified(lower, float(values[best])), multiplier)
 
