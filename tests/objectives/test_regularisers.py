@@ -131,6 +131,11 @@ def test_a_spectrum_with_zeros():
     assert nets.dual(w, 8) == pytest.approx(2 * np.sqrt(8), rel=AGREE)
 
 
+def test_lists_will_do():
+    assert directly([3, 4, 0, 0], 1).bounds.upper == pytest.approx(20, rel=EXACT)
+    assert nets.sdp([3, 4, 0, 0], 1) == pytest.approx(20, rel=AGREE)
+
+
 def test_one_channel_that_cannot():
     found = directly(draw(6, 3), 2, 1, starts=2)
     assert found.bounds.upper == np.inf

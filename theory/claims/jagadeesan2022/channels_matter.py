@@ -24,7 +24,7 @@ def cells(profile: Profile) -> list[Cell]:
     sizes = [(6, 3, 2), (6, 3, 3), (8, 4, 2), (6, 3, 5), (5, 2, 3)]
     if profile == "paper":
         sizes += [(8, 3, 2), (8, 3, 3), (10, 3, 3), (8, 4, 3), (9, 2, 5), (8, 3, 6)]
-    draws = 2 if profile == "quick" else 5
+    draws = 2 if profile == "quick" else 4
     names = ("dim", "inputs", "kernel", "draw", "starts")
     return [Cell(dict(zip(names, (*size, draw, 16), strict=True))) for size in sizes for draw in range(draws)]
 

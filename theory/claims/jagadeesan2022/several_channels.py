@@ -16,11 +16,9 @@ FROBENIUS, ENTRIES, UNSCALED = "‖W‖_F for K = 1", "‖Ŵ‖₁ for K = D", "
 
 
 def cells(profile: Profile) -> list[Cell]:
-    sizes = (
-        ((6, 2), (6, 3))
-        if profile == "quick"
-        else ((4, 2), (6, 2), (6, 3), (8, 2), (8, 3), (9, 4), (12, 2), (16, 3), (24, 2))
-    )
+    sizes = [(6, 2), (6, 3)]
+    if profile == "paper":
+        sizes += [(4, 2), (8, 2), (8, 3), (9, 4), (12, 2), (16, 3), (24, 2)]
     grid = [("normal", dim, inputs, "") for dim, inputs in sizes]
     grid += [("rank 1", 6, 3, ""), ("decaying", 7, 2, "")]
     names = ("kind", "dim", "inputs", "starts")

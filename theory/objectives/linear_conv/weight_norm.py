@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import checks
-from theory.arrays import array_namespace, to_numpy
+from theory.arrays import array_namespace, shared_namespace, to_numpy
 from theory.objectives.linear_conv.multichannel import MultiChannelNet
 from theory.objectives.linear_conv.network import Weights, jacobian
 from theory.objectives.linear_conv.quasi_newton import minimise
@@ -84,7 +84,7 @@ def least_norm(
     net = MultiChannelNet(len(w), k, channels, w.shape[1])
     runs = checks.integer("starts", starts, least=1)
     steps = checks.integer("steps", steps, least=1)
-    xp, size = array_namespace(predictor), float(np.linalg.norm(w))
+    xp, size = shared_namespace("predictor", predictor, predictor), float(np.linalg.norm(w))
     u = rng.standard_normal((runs, *net.shapes[0]))
     # ‖U‖² of the closed forms, which R lies between, is about √(D/2) ‖W‖.
     u *= np.sqrt(np.sqrt(len(w)) / np.sum(u**2, axis=(1, 2, 3), keepdims=True))
