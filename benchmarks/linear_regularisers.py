@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def predictor(dim: int, inputs: int) -> Any:
     return np.random.default_rng(SEED).standard_normal((dim, inputs))
 
 
-class _OnTheHost:
+class OnTheHost(ABC):
     """A benchmark on the CPU alone, whose one parameter is the size."""
 
     version = "1"
@@ -33,9 +34,9 @@ class _OnTheHost:
         self.w, self.kernel = predictor(*size[:2]), size[2]
         sdp(np.ones(2), 2)
 
+    @abstractmethod
     def run(self) -> Any:
         """The computation."""
-        raise NotImplementedError
 
     def time_run(self, size: tuple[int, int, int]) -> None:
         """Seconds."""
@@ -46,7 +47,7 @@ class _OnTheHost:
         self.run()
 
 
-class Program(_OnTheHost):
+class Program(OnTheHost):
     """The semidefinite program."""
 
     def run(self) -> Any:
@@ -54,7 +55,7 @@ class Program(_OnTheHost):
         return sdp(self.w, self.kernel)
 
 
-class Dual(_OnTheHost):
+class Dual(OnTheHost):
     """Its dual."""
 
     def run(self) -> Any:
@@ -68,7 +69,7 @@ class Dual(_OnTheHost):
     track_gap.unit = "relative gap"  # type: ignore[attr-defined]
 
 
-class Direct(_OnTheHost):
+class Direct(OnTheHost):
     """Minimisation over the weights from 16 starts, with two output channels."""
 
     def run(self) -> Any:

@@ -105,7 +105,7 @@ CLAIM = Claim(
         "independent real linear equations in the KR entries of U; and where a solution has no Û_m = 0, v̂_m follows. "
         "Every minimiser of 2‖M‖_* is P S P'ᵀ with the singular vectors of the dual Q at ‖Q‖_op = 1 and S symmetric; "
         "if S ↦ W is injective there is one alone, and C below its rank cannot attain it. How far above R_C lies has "
-        "no certificate: it is the best of the starts."
+        "no certificate, but for a single filter: it is the best of the starts."
     ),
     source=(
         f"{PAPER}: that several output channels may be necessary, and that R depends on C. Re-derived here: the count "
