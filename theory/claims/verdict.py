@@ -213,6 +213,29 @@ def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def drifting(values: Any, earlier: Any, *, rng: Any) -> tuple[float, float, float]:
+    """The mean of independent values and limits of the mean of what they converge to.
+
+    ``earlier`` are the same values one stage before. Where each stage at least halves the distance to the limit, that
+    distance is at most the last change: the bootstrap's limits are widened by the mean change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([1.01, 0.99, 1.02, 1.0])
+    >>> mean, low, high = drifting(values, values + 0.5, rng=np.random.default_rng(0))
+    >>> low < 0.52 < mean < 1.48 < high
+    True
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    change = float(np.mean(np.abs(values - np.asarray(earlier, dtype=float))))
+    mean = float(values.mean())
+    low, high = bootstrap(values, rng=rng) if np.ptp(values) > 0 else (mean, mean)
+    return mean, min(low, mean) - change, max(high, mean) + change
+
+
 def bounded_mean(values: Any, largest: float) -> tuple[float, float]:
     """Limits of the mean of n independent values in [0, ``largest``], whatever their law (empirical Bernstein).
 

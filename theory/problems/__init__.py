@@ -1,5 +1,6 @@
 """Named instances that claims, tests and benchmarks share."""
 
+from theory.problems.classes import labels, two_classes
 from theory.problems.filters import (
     around,
     cosine,
@@ -14,6 +15,7 @@ from theory.problems.filters import (
 )
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.separable import SIZES, data_sets, layers, separable, tone
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -28,6 +30,7 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "SIZES",
     "around",
     "ball_chance",
     "ball_chance_bounds",
@@ -36,6 +39,7 @@ __all__ = [
     "cosine",
     "crossed_pairs",
     "curvature_along",
+    "data_sets",
     "digits",
     "directions",
     "disc",
@@ -46,11 +50,16 @@ __all__ = [
     "half_disc",
     "image_patches",
     "in_ball",
+    "labels",
     "law",
+    "layers",
     "load",
     "near_teacher",
     "patch_moment",
     "read_idx",
     "segment",
+    "separable",
     "teacher",
+    "tone",
+    "two_classes",
 ]

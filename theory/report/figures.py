@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import pkgutil
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
-from theory.report import algebra_figures, filter_figures, image_figures, sgd_figures
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -182,20 +183,18 @@ class Drawing:
     columns: Sequence[str]
 
 
+def _modules() -> Iterator[Any]:
+    for module in sorted(pkgutil.iter_modules([str(Path(__file__).parent)], "theory.report."), key=lambda m: m.name):
+        if module.name.endswith("_figures"):
+            yield importlib.import_module(module.name)
+
+
 FIGURES: Mapping[str, Drawing] = {
     "du2018.rate": Drawing(convergence, ("law", "dim", "start", "form", "iteration", "distance", "bound")),
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
-    **{
-        key: Drawing(*drawing)
-        for drawings in (
-            algebra_figures.DRAWINGS,
-            filter_figures.DRAWINGS,
-            sgd_figures.DRAWINGS,
-            image_figures.DRAWINGS,
-        )
-        for key, drawing in drawings.items()
-    },
+    **{key: Drawing(*drawing) for module in _modules() for key, drawing in module.DRAWINGS.items()},
 }
+"""By claim: those of this module, and the ``DRAWINGS`` of every module beside it whose name ends in ``_figures``."""
 
 
 def draw_all(out: Path, profile: str, *, warn: Warn | None = None) -> list[Path]:

@@ -1,0 +1,149 @@
+"""The claims on induced regularisers hold on small cells, their controls are refuted, and what is missing is said."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import theory
+from theory.claims import registry, regularisers
+from theory.claims.claim import Cell, Setting
+from theory.claims.jagadeesan2022 import channels_matter, closed_forms, images, one_channel, several_channels
+from theory.claims.verdict import Verdict, conclude, judge
+from theory.objectives import linear_conv as nets
+
+MODULES = {
+    module.CLAIM.key: module for module in (channels_matter, closed_forms, images, one_channel, several_channels)
+}
+REDUCED = {
+    "jagadeesan2022.one_channel": [
+        Cell({"kind": "decaying", "dim": 5, "kernels": 3, "starts": 8}),
+        Cell({"kind": "normal", "dim": 6, "kernels": 1, "starts": 8}, control=one_channel.INPUTS),
+    ],
+    "jagadeesan2022.closed_forms": [Cell({"kind": "three frequencies", "dim": 7, "starts": 4})],
+    "jagadeesan2022.several_channels": [Cell({"kind": "normal", "dim": 4, "inputs": 2, "starts": 2})],
+    "jagadeesan2022.channels_matter": [
+        Cell({"dim": 8, "inputs": 4, "kernel": 2, "draw": 0, "starts": 4}),
+        Cell({"dim": 5, "inputs": 2, "kernel": 3, "draw": 0, "starts": 2}),
+    ],
+    "jagadeesan2022.images": [Cell({"first": 0, "second": 1, "kernels": 2, "channels": 1, "most": 30})],
+}
+
+
+@functools.cache
+def evidence(key):
+    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
+    return [MODULES[key].measure(cell, setting) for cell in REDUCED[key]]
+
+
+def findings(key):
+    return [finding for each in evidence(key) for finding in each.findings]
+
+
+@pytest.mark.parametrize("key", MODULES)
+def test_is_registered_and_holds_with_its_controls_refuted(key):
+    assert registry()[key] is MODULES[key].CLAIM
+    assert conclude(MODULES[key].CLAIM, findings(key)).passed
+
+
+@pytest.mark.parametrize("key", MODULES)
+@pytest.mark.parametrize("profile", ["quick", "paper"])
+def test_cells_are_unique_and_of_one_kind(key, profile):
+    cells = MODULES[key].CLAIM.cells(profile)
+    assert len({json.dumps([cell.control, dict(cell.parameters)]) for cell in cells}) == len(cells)
+    kinds = {tuple((name, type(value)) for name, value in cell.parameters.items()) for cell in cells}
+    assert kinds == {tuple((name, type(value)) for name, value in REDUCED[key][0].parameters.items())}
+
+
+@pytest.mark.parametrize("key", MODULES)
+def test_points_are_columns_of_one_length(key):
+    for each in evidence(key):
+        assert len({len(column) for column in each.points.values()}) <= 1
+
+
+def test_every_form_and_control_is_there():
+    forms = {key: {f.form for f in findings(key) if not f.control} for key in MODULES}
+    assert forms["jagadeesan2022.one_channel"] == {"dual", "gap", *(f"direct, C = {c}" for c in (1, 2, 4))}
+    assert forms["jagadeesan2022.channels_matter"] == {
+        "one channel, filters", "one channel, missing", "enough", "fewer",
+    }  # fmt: skip
+    assert forms["jagadeesan2022.images"] == {"close", "no less", "sparser", "own spectrum"}
+    for key, module in MODULES.items():
+        assert {f.control for f in findings(key)} - {""} == set(module.CLAIM.controls)
+
+
+def test_a_unique_minimiser_is_a_hypothesis():
+    """Five positions, two inputs: the certificate is not needed for C = 1, whose norm is known."""
+    fewer = [f for f in findings("jagadeesan2022.channels_matter") if f.form == "fewer" and not f.control]
+    assert [sorted(f.margins) for f in fewer] == [["rank − C", "uniqueness − 1e-4"], []]
+    assert all(judge(f, channels_matter.CLAIM.relation) is Verdict.HOLDS for f in fewer)
+
+
+def test_without_a_solver_nothing_is_concluded(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cvxpy", None)
+    for key in set(MODULES) - {"jagadeesan2022.channels_matter"}:
+        setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
+        if key == "jagadeesan2022.images":
+            monkeypatch.setattr(nets, "flow", lambda *_, **__: [_Path()])
+        (found,) = MODULES[key].measure(REDUCED[key][0], setting).findings
+        assert math.isnan(found.measured)
+        assert "cvxpy is missing; it must be installed (extra convex)" in found.details["reason"]
+        assert conclude(MODULES[key].CLAIM, [found]).verdict is Verdict.INCONCLUSIVE
+
+
+class _Path:
+    norm, beta, margins, outcome = np.ones(1), np.ones((1, 64)), np.ones((1, 60)), "done"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"first": 11}, r"class is 11; it must be one of the labels"),
+        ({"images": "nowhere.idx"}, "path is 'nowhere.idx'"),
+        ({"twice": True}, "not separable"),
+    ],
+)
+def test_images_that_do_not_do(changes, reason, monkeypatch):
+    if changes.pop("twice", False):
+        x = np.random.default_rng(0).standard_normal((5, 4))
+        both = np.concatenate([x, x]), np.repeat([1.0, -1.0], 5)
+        monkeypatch.setattr(theory.problems, "two_classes", lambda *_, **__: both)
+    setting = Setting(np.random.default_rng(5), np, "quick", changes.pop("images", "digits"))
+    cell = Cell({**REDUCED["jagadeesan2022.images"][0].parameters, **changes})
+    (found,) = images.measure(cell, setting).findings
+    assert reason in found.details["reason"]
+    assert judge(found, images.CLAIM.relation) is Verdict.INCONCLUSIVE
+
+
+def test_a_flow_that_stops_early(monkeypatch):
+    class Short(_Path):
+        norm = np.ones(0)
+
+    monkeypatch.setattr(nets, "flow", lambda *_, **__: [Short()])
+    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
+    (found,) = images.measure(REDUCED["jagadeesan2022.images"][0], setting).findings
+    assert found.details["reason"] == "flow for kernel 1 ended before ‖β‖ = 1e+08: done"
+
+
+@pytest.mark.parametrize("kind", ["normal", "three frequencies", "decaying", "rank 1"])
+@pytest.mark.parametrize("dim", [2, 3, 5, 12])
+def test_predictors(kind, dim):
+    w = regularisers.predictor(kind, dim, 2, rng=np.random.default_rng(0))
+    assert w.shape == (dim, 2)
+    assert np.all(np.linalg.norm(w, axis=0) > 0)
+    if kind == "rank 1":
+        assert np.linalg.matrix_rank(w) == 1
+    if kind == "three frequencies":
+        assert np.sum(np.abs(np.fft.rfft(w[:, 0])) > 1e-12) <= 3
+
+
+def test_kernels_include_both_ends():
+    for dim, count in ((5, 2), (7, 3), (32, 6), (4, 9)):
+        sizes = regularisers.kernels(dim, count)
+        assert (sizes[0], sizes[-1]) == (1, dim)
+        assert len(sizes) <= count

@@ -1,0 +1,132 @@
+"""References: against closed forms, their certificates against others' solutions, and what is refused or missing."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from theory.checks import BadInput
+from theory.objectives.linear_conv import (
+    NotSeparable,
+    hard_margin,
+    least_spectrum,
+    lower_bound,
+    separate,
+    spectral_norm,
+    spectrum,
+    stationarity,
+)
+from theory.problems import data_sets, separable, tone
+
+DATA = data_sets(4, seed=7)
+
+
+def test_separation_is_found_and_its_margin_is_the_largest():
+    for x, y in DATA:
+        w, margin = separate(x, y)
+        assert abs(w).max() <= 1 + 1e-9
+        assert (x @ w * y).min() == pytest.approx(margin, rel=1e-7)
+        # The dual: no convex combination of y x has a smaller ‖·‖_1; random ones are larger.
+        for _ in range(20):
+            combination = np.random.default_rng(1).dirichlet(np.ones(len(y)))
+            assert abs(combination @ (x * y[:, None])).sum() >= margin
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_refusal_carries_its_certificate(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((12, 3)), rng.choice([-1.0, 1.0], 12)
+    x[-1], y[-1] = -0.5 * y[0] * x[0] - 0.25 * y[1] * x[1], 1.0
+    with pytest.raises(NotSeparable, match="is not separable: a convex combination of y_n x_n, of samples") as refusal:
+        separate(x, y)
+    combination = refusal.value.combination
+    assert combination.min() >= 0
+    assert combination.sum() == pytest.approx(1)
+    # The solver's tolerance.
+    assert abs(combination @ (x * y[:, None])).sum() <= 1e-8
+    assert isinstance(refusal.value, BadInput)
+    assert "\n" not in str(refusal.value)
+
+
+def test_data_at_the_origin_are_refused():
+    with pytest.raises(NotSeparable):
+        separate(np.zeros((2, 3)), np.ones(2))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("solve", [hard_margin, least_spectrum])
+def test_one_sample(solve, scale):
+    """‖β‖_2 = 1/‖x‖ and ‖β̂‖_1 = 1/max|x̂_d|."""
+    x = scale * tone(9, 0.5, rng=np.random.default_rng(0))
+    dual = np.linalg.norm(x) if solve is hard_margin else abs(spectrum(x)).max()
+    found = solve(x[None], np.ones(1))
+    assert found.norm == pytest.approx(1 / dual, rel=1e-6)
+    assert found.gap <= 1e-6
+
+
+def test_the_hard_margin_satisfies_its_conditions():
+    for x, y in DATA:
+        found = hard_margin(x, y)
+        margins = x @ found.beta * y
+        assert margins.min() == pytest.approx(1, rel=1e-12)
+        assert found.multipliers.min() >= 0
+        combined = found.multipliers @ (x * y[:, None])
+        assert np.linalg.norm(combined / np.linalg.norm(combined) - found.beta / found.norm) <= 1e-10
+        assert found.gap <= 1e-10
+
+
+def test_the_least_spectrum_lies_between_its_bounds_and_below_every_other():
+    for x, y in DATA:
+        found = least_spectrum(x, y)
+        assert -1e-12 <= found.gap <= 1e-6
+        assert (x @ found.beta * y).min() == pytest.approx(1)
+        for other in (hard_margin(x, y).beta, separate(x, y)[0]):
+            assert spectral_norm(other / (x @ other * y).min()) >= found.lower
+        assert lower_bound(x, y, np.ones(len(y))) <= found.norm
+        assert lower_bound(x, y, 3 * found.multipliers) == pytest.approx(found.lower)
+
+
+def test_the_least_spectrum_is_stationary_for_its_own_exponent_alone():
+    for x, y in DATA:
+        found = least_spectrum(x, y)
+        right, wrong = (stationarity(x, y, found.beta, found.multipliers, p) for p in (1.0, 2.0))
+        # The square root of the solver's 1e-8.
+        assert max(right.residual, abs(right.beyond), right.slack) <= 1e-3
+        assert right.support < 2 or wrong.residual >= 0.05
+
+
+def test_the_hard_margin_is_stationary_for_exponent_two():
+    for x, y in DATA:
+        found = hard_margin(x, y)
+        assert stationarity(x, y, found.beta, found.multipliers, 2.0).residual <= 1e-10
+
+
+def test_slack_and_support():
+    x, y = np.eye(4), np.ones(4)
+    # β̂ of (1, 2, 1, 2) has two frequencies; margins 1, 2, 1, 2 with weights 1, 3, 1, 3: mean slack 6/8.
+    found = stationarity(x, y, np.array([1.0, 2, 1, 2]), np.array([1.0, 3, 1, 3]), 2.0)
+    assert (found.slack, found.support) == (pytest.approx(0.75), 2)
+    # ŝ = (4, 0, −2, 0), β̂ = (3, 0, −1, 0): c = Σ|β̂|² ŝβ̂/Σ(ŝβ̂)² = (9·12 + 2)/(144 + 4).
+    c = 110 / 148
+    assert found.beyond == pytest.approx(4 * c - 1)
+    assert found.residual == pytest.approx(np.hypot(9 - 12 * c, 1 - 2 * c) / np.hypot(9, 1))
+
+
+@pytest.mark.parametrize("solve", [hard_margin, least_spectrum])
+def test_references_refuse_what_cannot_be_separated(solve):
+    with pytest.raises(NotSeparable):
+        solve(np.array([[1.0, 0], [-1.0, 0]]), np.ones(2))
+
+
+@pytest.mark.parametrize("missing", ["cvxpy", "clarabel"])
+def test_a_missing_library_is_named(missing, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ModuleNotFoundError, match=rf"{missing} is missing; it must be installed \(extra convex\)"):
+        hard_margin(*separable(2, 3, rng=np.random.default_rng(0)))

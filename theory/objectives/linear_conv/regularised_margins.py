@@ -1,0 +1,108 @@
+"""The predictor of least R_K among those with all margins at least 1: what descent should find, for one input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import checks
+from theory.arrays import to_numpy
+from theory.objectives.linear_conv.regularisers import (
+    Certified,
+    closed_form,
+    convex,
+    gram_rows,
+    hankel,
+    multiplicities,
+    sdp,
+    solve,
+)
+
+
+@dataclass(frozen=True)
+class LeastRegulariser:
+    """The predictor w (D,), scaled to least margin 1, and bounds on the least R_K: its own, and that of the dual."""
+
+    predictor: Float[np.ndarray, " d"]
+    bounds: Certified
+
+
+def regulariser(predictor: Float[Any, " d"], kernel_size: int) -> float:
+    """R_K: in closed form where there is one, else by the semidefinite program.
+
+    Raises
+    ------
+    NoSolution, BadInput
+        As for ``sdp``.
+    """
+    return (closed_form if kernel_size in (1, len(predictor)) else sdp)(predictor, kernel_size)
+
+
+def least_regulariser(signed: Float[Any, "samples d"], kernel_size: int) -> LeastRegulariser:
+    """min R_K(w) over w with ⟨w, z_n⟩ ≥ 1 for every row z_n = y_n x_n of ``signed``, a convex program.
+
+    Its dual is max Σ α_n over α ≥ 0 with ‖Q(½ Σ α_n z_n)‖_op ≤ 1; the multipliers found, scaled to that, give the lower
+    bound.
+
+    Raises
+    ------
+    NoSolution
+        As for ``sdp``; also where no w has margins above 0.
+    BadInput
+        If ``signed`` is not a finite matrix, or K is not between 1 and D.
+
+    Examples
+    --------
+    One sample: of all w with ⟨w, z⟩ = 1, K = 1 takes z/‖z‖².
+
+    >>> import numpy as np
+    >>> found = least_regulariser(np.array([[3.0, 4.0, 0.0, 0.0]]), 1)
+    >>> found.predictor.round(5).tolist(), round(found.bounds.upper, 5)
+    ([0.12, 0.16, 0.0, 0.0], 0.8)
+    """
+    z = checks.array("signed", to_numpy(signed), np, ndim=(2,)).astype(np.float64)
+    k = checks.integer("kernel_size", kernel_size, least=1)
+    d = z.shape[1]
+    if k > d:
+        raise checks.refuse("kernel_size", k, f"at most the {d} numbers of a sample")
+    size = np.linalg.norm(z, axis=1).max()
+    w, alpha = _solve(z / size, k)
+    w = w / (z @ w).min()
+    alpha = np.maximum(alpha, 0)
+    lower = 2 * alpha.sum() / np.linalg.norm(hankel((alpha @ z)[:, None], k), 2)
+    return LeastRegulariser(w, Certified(float(lower), regulariser(w, k)))
+
+
+def _solve(z: Any, k: int) -> tuple[Any, Any]:
+    """w and the multipliers of its margins."""
+    cp = convex()
+    d = z.shape[1]
+    w, count = cp.Variable(d), multiplicities(d)
+    f = np.fft.fft(np.eye(d), axis=0, norm="ortho")[: len(count)]
+    spectrum = cp.vstack([f.real @ w, f.imag @ w])
+    margins, extra = z @ w >= 1, []
+    if k == 1:
+        goal = 2 * np.sqrt(d) * cp.norm(w)
+    elif k == d:
+        goal = 2 * count @ cp.norm(spectrum, axis=0)
+    else:
+        gram, each = cp.Variable((k, k), PSD=True), cp.Variable(len(count))
+        power = gram_rows(d, k) @ cp.vec(gram, order="C")
+        extra = [cp.quad_over_lin(spectrum[:, m], power[m]) <= each[m] for m in range(len(count))]
+        goal = cp.trace(gram) + count @ each
+    solve(cp.Problem(cp.Minimize(goal), [margins, *extra]), "least regulariser")
+    return w.value, margins.dual_value
+
+
+def effective_frequencies(predictor: Float[Any, "*runs d"]) -> Float[np.ndarray, "*runs"]:
+    """(Σ|ŵ|)²/Σ|ŵ|²: how many frequencies a predictor of one input channel uses, from 1 to D.
+
+    >>> import numpy as np
+    >>> effective_frequencies(np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 0.0, -1.0, 0.0]])).round(6)
+    array([1., 4., 2.])
+    """
+    w_hat = np.abs(np.fft.fft(to_numpy(predictor), axis=-1, norm="ortho"))
+    return np.sum(w_hat, axis=-1) ** 2 / np.sum(w_hat**2, axis=-1)
