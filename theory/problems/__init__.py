@@ -15,7 +15,7 @@ from theory.problems.filters import (
 )
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
-from theory.problems.separable import SIZES, data_sets, layers, separable, tone
+from theory.problems.separation import SIZES, data_sets, layers, separable, tone
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,16 +84,10 @@ def excess(rows: pd.DataFrame) -> Figure:
     hard = rows.groupby("set")["hard_margin"].first().median()
     ax.axhline(hard, color=COLOURS[2], linestyle="-.", linewidth=1.4, label="hard margin, median")
     ends = rows["norm"].sort_values()
-    ax.plot(ends, 1 / (2.718281828459045 * _log(ends)), color=GUIDE, label="1/(e ln‖β‖)", **DASHED)
+    ax.plot(ends, 1 / (math.e * ends.map(math.log)), color=GUIDE, label="1/(e ln‖β‖)", **DASHED)
     ax.set(xscale="log", yscale="log", xlabel=NORM, ylabel="‖β̂‖₁ / least ‖β̂‖₁ − 1")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def _log(column: pd.Series) -> Any:
-    import numpy as np
-
-    return np.log(column)
 
 
 def spectra(rows: pd.DataFrame) -> Figure:
@@ -108,7 +103,8 @@ def spectra(rows: pd.DataFrame) -> Figure:
     for ax, (title, curve, name, colour) in zip(axes, shown, strict=True):
         ax.vlines(curve["frequency"], 0, curve[name], color=colour, linewidth=1.6)
         ax.plot(curve["frequency"], curve[name], color=colour, marker="o", linestyle="none", markersize=3.5)
-        ax.set(title=title, ylim=(0, None))
+        ax.set_title(title)
+    axes[0].set_ylim(bottom=0)  # of all: they share it
     label_outer(axes, "frequency", "|β̂| / ‖β‖")
     return figure
 

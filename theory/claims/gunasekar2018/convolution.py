@@ -19,7 +19,7 @@ YARDSTICK = 1 / (math.e * math.log(separable.FAR))
 
 
 def cells(profile: Profile) -> list[Cell]:
-    return [Cell({"depth": 2, "sets": 24 if profile == "quick" else 96, "draw": 2018})]
+    return [Cell({"depth": 2, "sets": 24 if profile == "quick" else 64, "draw": 2018})]
 
 
 class _Learned(NamedTuple):

@@ -21,7 +21,7 @@ WIDTH = 3
 
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
-    depths, sets = ((2, 3), 20) if quick else ((1, 2, 3), 48)
+    depths, sets = ((2, 3), 20) if quick else ((1, 2, 3), 32)
     return [Cell({"depth": depth, "width": WIDTH, "sets": sets, "draw": 2018}) for depth in depths]
 
 

@@ -25,7 +25,7 @@ SHOWN = 2
 
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
-    depths, sets = ((2, 3, 4), 8) if quick else ((1, 2, 3, 4, 5), 24)
+    depths, sets = ((1, 2, 3), 8) if quick else ((1, 2, 3, 4, 5), 16)
     return [Cell({"depth": depth, "sets": sets, "draw": 2018}) for depth in depths]
 
 

@@ -55,8 +55,8 @@ def exponents(norm: Any, error: Any, bounds: Sequence[float]) -> Any:
 
     found = []
     for low, high in pairwise(bounds):
-        # A record is the first point at or beyond its norm: a step late.
-        inside = (norm >= low) & (norm <= 1.2 * high)
+        # A record is the first point at or beyond its norm: a step late, which is up to a third of its norm.
+        inside = (norm >= low) & (norm <= 1.5 * high)
         if inside.sum() < 2:
             raise refuse("norm", f"{int(inside.sum())} points from {low:g} to {high:g}", "at least 2 of them")
         found.append(np.polyfit(np.log(norm[inside]), np.log(error[inside]), 1)[0])
