@@ -112,7 +112,7 @@ class Flows(NamedTuple):
 
 
 def flows(
-    net: lc.StridedNet, weights: lc.Weights, setting: Setting, *, times: Sequence[float] = TIMES, delta: Any = None
+    net: lc.StridedNet, weights: lc.Weights, setting: Setting, *, times: Sequence[float], delta: Any = None
 ) -> Flows:
     """Both flows from the weights, down a random loss; the second with another ``delta``, if one is given."""
     loss = theory.problems.correlated_loss(net, rng=setting.rng)

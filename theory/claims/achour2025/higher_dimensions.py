@@ -37,7 +37,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     if cell.control:
         return Evidence([geometry.alike(found, {}, control=FLAT)], geometry.columns(found))
     margins, points = geometry.smooth(found), 2 ** (net.degree - 1)
-    both = geometry.flows(net, weights, setting)
+    both = geometry.flows(net, weights, setting, times=geometry.TIMES)
     findings = [
         *geometry.counted(found, orders(net) * points, margins),
         geometry.ranked(net, found, margins),
@@ -91,9 +91,9 @@ CLAIM = Claim(
         "solutions (g, h) of ∂_y(g/v) = ∂_x(h/v) (Ruppert; Gao)."
     ),
     source=(
-        f"{PAPER}, for D ≥ 2 (read in excerpts); the exception for layers of one shape and S_i at δ ≠ 0, how the fibre is "
-        "found and certified, and what is measured of it, derived here: even so the flow is one on functions, on one "
-        "sheet of the fibre"
+        f"{PAPER}, for D ≥ 2 (read in excerpts); the exception for layers of one shape and S_i at δ ≠ 0, how the fibre "
+        "is found and certified, and what is measured of it, derived here: even so the flow is one on functions, on "
+        "one sheet of the fibre"
     ),
     controls={
         EXCHANGED: "form 'kernel' where layers of one shape and S_i can change places and δ ≠ 0",

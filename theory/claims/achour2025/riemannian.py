@@ -31,7 +31,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     if cell.control:
         return Evidence([geometry.alike(found, {}, control=STRIDE_ONE)], geometry.columns(found))
     margins = geometry.smooth(found)
-    both = geometry.flows(net, weights, setting)
+    both = geometry.flows(net, weights, setting, times=geometry.TIMES)
     level = np.zeros_like(lc.conserved(weights))
     balanced = geometry.flows(net, weights, setting, times=geometry.TIMES[:1], delta=level)
     points = 2 ** (net.degree - 1)

@@ -235,16 +235,12 @@ def _unit(shape: Sizes, place: tuple[int, ...]) -> Any:
 
 def _ruppert(f: Any, g: Any, along: int) -> Any:
     """f ∂g − g ∂f, in y for what stands over dx (along 0) and in x for what stands over dy (along 1), flattened."""
-    from scipy.signal import convolve2d
-
     axis = 1 - along
-    full = tuple(2 * k for k in f.shape)
-    found = np.zeros(full)
+    found = np.zeros(tuple(2 * k for k in f.shape))
     for one, other, sign in ((f, g, 1.0), (g, f, -1.0)):
         slope = _slope(other, axis)
-        if slope.size:
-            part = convolve2d(one, slope)
-            found[: part.shape[0], : part.shape[1]] += sign * part
+        for i, j in np.ndindex(slope.shape):
+            found[i : i + one.shape[0], j : j + one.shape[1]] += sign * slope[i, j] * one
     return found.ravel()
 
 

@@ -134,7 +134,7 @@ def _points(network: StridedNet, v: Any, delta: Any, directions: list[Any]) -> W
 @functools.cache
 def _signs(layers: int) -> Any:
     """The 2^{L−1} rows of signs with product 1."""
-    free = np.array(list(itertools.product((1.0, -1.0), repeat=layers - 1))).reshape(-1, layers - 1)
+    free = np.array(list(itertools.product((1.0, -1.0), repeat=layers - 1))).reshape(2 ** (layers - 1), layers - 1)
     return np.concatenate([free.prod(axis=1, keepdims=True), free], axis=1)
 
 
@@ -169,6 +169,8 @@ def _moved(network: StridedNet, weights: Weights, step: Any) -> Weights:
 
 def _polished(network: StridedNet, weights: Weights, v: Any, delta: Any, steps: int = 3) -> Weights:
     """A few of Newton's steps, which leave rounding."""
+    if not len(weights[0]):
+        return weights
     for _ in range(steps):
         step = np.linalg.pinv(_slopes(network, weights)) @ residual(network, weights, v, delta)[:, :, None]
         weights = _moved(network, weights, -step[:, :, 0])
@@ -274,4 +276,4 @@ def _nearest(points: Weights, found: Weights) -> Any:
 
 
 def _vectors(weights: Weights) -> Any:
-    return np.concatenate([w.reshape(w.shape[0], -1) for w in weights], axis=1)
+    return np.concatenate([w.reshape(w.shape[0], math.prod(w.shape[1:])) for w in weights], axis=1)

@@ -49,7 +49,7 @@ def conserved(weights: Weights) -> Float[Any, "runs layers"]:
 def square_norms(weights: Weights) -> Float[Any, "runs layers"]:
     """‖w_i‖² of each layer."""
     xp = array_namespace(*weights)
-    return xp.stack([xp.sum(xp.reshape(w, (w.shape[0], -1)) ** 2, axis=1) for w in weights], axis=1)
+    return xp.stack([xp.sum(w**2, axis=tuple(range(1, w.ndim))) for w in weights], axis=1)
 
 
 def rank(K: Float[Any, "runs n n"]) -> Any:

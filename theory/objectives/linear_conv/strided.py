@@ -240,7 +240,7 @@ def _back(before: Sizes, after: Sizes, k: Sizes, S: Sizes) -> Any:
 
 def _flat(weights: Weights) -> list[Any]:
     xp = array_namespace(*weights)
-    return [xp.reshape(w, (w.shape[0], -1)) for w in weights]
+    return [xp.reshape(w, (w.shape[0], math.prod(w.shape[1:]))) for w in weights]
 
 
 def _take(values: Any, places: Any) -> Any:
