@@ -21,7 +21,7 @@ AGREE = 1e-7
 TIMES = tuple(0.5 * i for i in range(1, 9))
 """When the flows are compared."""
 
-GAP = "least singular value of the factors"
+GAP, EIGENVALUE = "least singular value of the factors", "least eigenvalue of K on the way"
 
 
 def network(cell: Cell) -> lc.StridedNet:
@@ -98,11 +98,12 @@ def sure(found: list[Fibres]) -> float:
 
 
 class Flows(NamedTuple):
-    """Both flows: end-to-end filters (times, runs, n) of the weights, those without them, and the least gap met."""
+    """Both flows: end-to-end filters (times, runs, n) of the weights, those without them; the least gap, and eigenvalue."""
 
     weights: Any
     functions: Any
     gap: float
+    regular: float
 
     @property
     def apart(self) -> float:
@@ -120,13 +121,19 @@ def flows(
     v = np.stack([net.predictor(tuple(w[time] for w in flow.weights)) for time in range(len(times))])
     start, delta = net.predictor(weights), lc.conserved(weights) if delta is None else delta
     alone = lc.function_flow(net, loss, start, delta, times, near=None if lc.unique(net) else weights)
-    return Flows(v, alone, min(float(lc.peel(net, now)[1].min()) for now in v))
+    return Flows(v, alone, min(float(lc.peel(net, now)[1].min()) for now in v), _regular(net, flow.weights))
+
+
+def _regular(net: lc.StridedNet, weights: lc.Weights) -> float:
+    """The least of K's eigenvalues that are to be above 0, in units of the largest, at all times."""
+    values = [np.linalg.eigvalsh(lc.kernel(net, tuple(w[time] for w in weights))) for time in range(len(weights[0]))]
+    return min(float((one[:, -net.dimension] / one[:, -1]).min()) for one in values)
 
 
 def agreement(both: Flows, margins: Mapping[str, float]) -> Finding:
     """How far the two flows are apart, where the factors stay as sure as the margin asks at all times."""
-    margins = {**margins, GAP: min(margins[GAP], both.gap - TOO_NEAR)}
-    return Finding(AGREE, both.apart, margins=margins, form="flow", details={"least gap on the way": both.gap})
+    margins = {**margins, GAP: min(margins[GAP], both.gap - TOO_NEAR), EIGENVALUE: both.regular - TOO_NEAR}
+    return Finding(AGREE, both.apart, margins=margins, form="flow", details={"networks": both.weights.shape[1]})
 
 
 def columns(found: list[Fibres], both: Flows | None = None) -> dict[str, Any]:

@@ -80,7 +80,8 @@ CLAIM = Claim(
         (
             "v is a smooth point, and its factors are irreducible: margin: the least singular value, in units of the "
             "largest, of the equations whose null space has one dimension for every factor over ℂ, or of those of the "
-            "factors where a stride exceeds 1, less 1e-9"
+            "factors where a stride exceeds 1, less 1e-9. Form 'flow' also asks that the rank of K stay: margin: its "
+            "last eigenvalue within the rank, in units of the largest, less 1e-9"
         ),
     ),
     proof=(

@@ -63,7 +63,8 @@ CLAIM = Claim(
     hypotheses=(
         (
             "v is a smooth point: its factors are unique. Margin: the second least singular value of the equations for "
-            "them, in units of the largest, less 1e-9, along the whole flow"
+            "them, in units of the largest, less 1e-9, along the whole flow. Form 'flow' also asks that the rank of K "
+            "stay: margin: its last eigenvalue within the rank, in units of the largest, less 1e-9"
         ),
     ),
     proof=(

@@ -84,7 +84,8 @@ def function_flow(
     """The flow on functions alone, from v at time 0.
 
     Where v comes apart in one way, K is that of its factors. Where layers of stride 1 follow each other, ``near`` says
-    which point of the fibre to start from, and Newton's steps go on from the last one.
+    which point of the fibre to start from, and Newton's steps go on from the last one, as long as no other comes near:
+    in one dimension points meet where layers share a root, and which goes on from there v and δ do not say.
 
     Examples
     --------
