@@ -1,4 +1,4 @@
-"""Strided linear networks: gradients, fibres, and the flows on weights and on functions; all but the first on the CPU."""
+"""Strided linear networks: gradients, fibres, and the flows on weights and functions, on the CPU but for the first."""
 
 from __future__ import annotations
 

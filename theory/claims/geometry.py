@@ -98,7 +98,7 @@ def sure(found: list[Fibres]) -> float:
 
 
 class Flows(NamedTuple):
-    """Both flows: end-to-end filters (times, runs, n) of the weights, those without them; the least gap, and eigenvalue."""
+    """Both flows: end-to-end filters (times, runs, n) of the weights, those without them; least gap and eigenvalue."""
 
     weights: Any
     functions: Any

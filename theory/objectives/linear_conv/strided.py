@@ -119,11 +119,9 @@ class StridedNet:
     def _products(self, flat: Sequence[Any]) -> list[Any]:
         """Products of the first 0, 1, …, L layers, (runs, entries)."""
         xp = array_namespace(*flat)
-        runs, dtype, device = flat[0].shape[0], flat[0].dtype, flat[0].device
-        found, zero = [xp.ones((runs, 1), dtype=dtype, device=device)], xp.zeros((runs, 1), dtype=dtype, device=device)
+        found = [xp.ones((flat[0].shape[0], 1), dtype=flat[0].dtype, device=flat[0].device)]
         for w, (back, _) in zip(flat, self._windows, strict=True):
-            windows = _take(xp.concat([found[-1], zero], axis=1), back)
-            found.append((windows @ w[:, :, None])[:, :, 0])
+            found.append(_times(found[-1], w, back))
         return found
 
     def pullback(self, weights: Weights, gradient: Float[Any, "runs n"]) -> Weights:
@@ -143,14 +141,12 @@ class StridedNet:
 
     def jacobian(self, weights: Weights) -> tuple[Float[Any, "runs n size"], ...]:
         """∂μ/∂w_i of each layer: its column t is the product of the others, moved by S_i t."""
-        xp = array_namespace(*weights)
-        found = []
-        for i, (w, places) in enumerate(zip(weights, self._moves, strict=True)):
-            one = xp.zeros(w.shape, dtype=w.dtype, device=w.device)
-            one[(slice(None), *(0 for _ in w.shape[1:]))] = 1.0
-            others = self.predictor((*weights[:i], one, *weights[i + 1 :]))
-            zero = xp.zeros((others.shape[0], 1), dtype=w.dtype, device=w.device)
-            found.append(_take(xp.concat([others, zero], axis=1), places))
+        flat, found = _flat(weights), []
+        for i, product in enumerate(self._products(flat)[:-1]):
+            others = _take(_behind(product), self._windows[i][0][:, 0])
+            for w, (back, _) in zip(flat[i + 1 :], self._windows[i + 1 :], strict=True):
+                others = _times(others, w, back)
+            found.append(_take(_behind(others), self._moves[i]))
         return tuple(found)
 
     @cached_property
@@ -241,6 +237,18 @@ def _back(before: Sizes, after: Sizes, k: Sizes, S: Sizes) -> Any:
 def _flat(weights: Weights) -> list[Any]:
     xp = array_namespace(*weights)
     return [xp.reshape(w, (w.shape[0], math.prod(w.shape[1:]))) for w in weights]
+
+
+def _times(product: Any, w: Any, back: Any) -> Any:
+    """A product times one more layer."""
+    return (_take(_behind(product), back) @ w[:, :, None])[:, :, 0]
+
+
+def _behind(values: Any) -> Any:
+    """The values with a zero behind them."""
+    xp = array_namespace(values)
+    zero = xp.zeros((values.shape[0], 1), dtype=values.dtype, device=values.device)
+    return xp.concat([values, zero], axis=1)
 
 
 def _take(values: Any, places: Any) -> Any:
