@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ SAME = 1e-9
 
 AGREE = 1e-7
 """How far apart the two flows may be, in units of the largest end-to-end filter: the integrator's 1e-12 times 1e5."""
+
+REGULAR = 1e-4
+"""How far from singular K has to stay on the way: nearby, rounding and the integrator's errors grow as its inverse."""
 
 TIMES = tuple(0.5 * i for i in range(1, 9))
 """When the flows are compared."""
@@ -98,18 +102,20 @@ def sure(found: list[Fibres]) -> float:
 
 
 class Flows(NamedTuple):
-    """Both flows: end-to-end filters (times, runs, n) of the weights, those without them; least gap and eigenvalue."""
+    """Both flows: end-to-end filters (times, runs, n) of the weights and without them, and how regular each run stays.
+
+    ``regular`` is the least eigenvalue of K within its rank, in units of the largest, at ten times as many times.
+    """
 
     weights: Any
     functions: Any
-    gap: float
-    regular: float
+    regular: Any
 
     @property
-    def apart(self) -> float:
-        """The largest distance, in units of the largest end-to-end filter."""
+    def apart(self) -> Any:
+        """The largest distance of each run, in units of the largest end-to-end filter."""
         size = np.linalg.norm(self.weights, axis=2).max()
-        return float(np.linalg.norm(self.weights - self.functions, axis=2).max() / size)
+        return np.linalg.norm(self.weights - self.functions, axis=2).max(axis=0) / size
 
 
 def flows(
@@ -117,23 +123,25 @@ def flows(
 ) -> Flows:
     """Both flows from the weights, down a random loss; the second with another ``delta``, if one is given."""
     loss = theory.problems.correlated_loss(net, rng=setting.rng)
-    flow = lc.weight_flow(net, loss, weights, times)
-    v = np.stack([net.predictor(tuple(w[time] for w in flow.weights)) for time in range(len(times))])
+    fine = [begin + (end - begin) * i / 10 for begin, end in pairwise((0.0, *times)) for i in range(1, 11)]
+    flow = lc.weight_flow(net, loss, weights, fine)
+    v = np.stack([net.predictor(tuple(w[at] for w in flow.weights)) for at in range(9, len(fine), 10)])
     start, delta = net.predictor(weights), lc.conserved(weights) if delta is None else delta
     alone = lc.function_flow(net, loss, start, delta, times, near=None if lc.unique(net) else weights)
-    return Flows(v, alone, min(float(lc.peel(net, now)[1].min()) for now in v), _regular(net, flow.weights))
-
-
-def _regular(net: lc.StridedNet, weights: lc.Weights) -> float:
-    """The least of K's eigenvalues that are to be above 0, in units of the largest, at all times."""
-    values = [np.linalg.eigvalsh(lc.kernel(net, tuple(w[time] for w in weights))) for time in range(len(weights[0]))]
-    return min(float((one[:, -net.dimension] / one[:, -1]).min()) for one in values)
+    together = tuple(w.reshape(-1, *k) for w, k in zip(flow.weights, net.shapes, strict=True))
+    values = np.linalg.eigvalsh(lc.kernel(net, together))
+    regular = (values[:, -net.dimension] / values[:, -1]).reshape(len(fine), -1).min(axis=0)
+    return Flows(v, alone, regular)
 
 
 def agreement(both: Flows, margins: Mapping[str, float]) -> Finding:
-    """How far the two flows are apart, where the factors stay as sure as the margin asks at all times."""
-    margins = {**margins, GAP: min(margins[GAP], both.gap - TOO_NEAR), EIGENVALUE: both.regular - TOO_NEAR}
-    return Finding(AGREE, both.apart, margins=margins, form="flow", details={"networks": both.weights.shape[1]})
+    """How far the two flows are apart, of the runs along which K stays regular."""
+    kept = both.regular > REGULAR
+    worst = float(both.apart[kept].max()) if kept.any() else float("nan")
+    # With no run left, the margin is that of the best.
+    margins = {**margins, EIGENVALUE: float(both.regular[kept].min() if kept.any() else both.regular.max()) - REGULAR}
+    details = {"networks": int(kept.sum()), "left out, K nearly singular": int((~kept).sum())}
+    return Finding(AGREE, worst, margins=margins, form="flow", details=details)
 
 
 def columns(found: list[Fibres], both: Flows | None = None) -> dict[str, Any]:
@@ -147,5 +155,5 @@ def columns(found: list[Fibres], both: Flows | None = None) -> dict[str, Any]:
         "apart": [one.apart for one in found],
     }
     if both is not None:
-        kept["flows"] = np.linalg.norm(both.weights - both.functions, axis=2).max(axis=0).tolist()
+        kept |= {"flows": both.apart.tolist(), "regular": both.regular.tolist()}
     return kept

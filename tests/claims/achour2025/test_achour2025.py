@@ -165,6 +165,19 @@ def test_a_point_that_the_factors_miss_is_counted(monkeypatch):
     assert [f.measured for f in geometry.counted(found, 2, {})] == [4.0, 4.0]
 
 
+def test_a_run_that_comes_near_a_singular_point_is_left_out():
+    """Of two runs, one of them far off where K is nearly singular, the other alone is judged; with none, nothing."""
+    v = np.ones((1, 2, 3))
+    off = v + np.array([1e-12, 1.0])[None, :, None]
+    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-5])), {})
+    assert judge(found, Relation.UPPER) is Verdict.HOLDS
+    assert found.details == {"networks": 1, "left out, K nearly singular": 1}
+    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-2])), {})
+    assert judge(found, Relation.UPPER) is Verdict.VIOLATED
+    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-6, 1e-5])), {})
+    assert judge(found, Relation.UPPER) is Verdict.HYPOTHESES_NOT_MET
+
+
 def test_the_exponent_knows_how_far_it_is_from_its_limit():
     """Drifts η(1 + aη + bη²): the interval holds 1, whatever a and b, and is no wider than ten per cent."""
     etas = np.array([8, 4, 2, 1]) * 1e-3
