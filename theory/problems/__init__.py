@@ -27,6 +27,7 @@ from theory.problems.starts import (
     near_teacher,
     teacher,
 )
+from theory.problems.strided_nets import correlated_loss, random_filters, real_rooted
 
 __all__ = [
     "DIMENSIONS",
@@ -36,6 +37,7 @@ __all__ = [
     "ball_chance_bounds",
     "below_zero",
     "beside",
+    "correlated_loss",
     "cosine",
     "crossed_pairs",
     "curvature_along",
@@ -56,7 +58,9 @@ __all__ = [
     "load",
     "near_teacher",
     "patch_moment",
+    "random_filters",
     "read_idx",
+    "real_rooted",
     "segment",
     "separable",
     "teacher",

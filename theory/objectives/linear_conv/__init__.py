@@ -3,6 +3,10 @@
 from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters, one_channel_weights
 from theory.objectives.linear_conv.circular import CircularNet, FullyConnectedNet
 from theory.objectives.linear_conv.directions import angle, cosines, exponents, lacking, phases_turned, turned
+from theory.objectives.linear_conv.factors import peel, splits, stages
+from theory.objectives.linear_conv.fibres import Fibre, Searched, distinct, fibre, follow, lift, scales, search, unique
+from theory.objectives.linear_conv.flows import WeightFlow, function_flow, weight_descent, weight_flow
+from theory.objectives.linear_conv.geometry import conserved, kernel, metric, rank, spread, square_norms
 from theory.objectives.linear_conv.implicit_bias import Outcome, Path, descend, flow, squared_norm
 from theory.objectives.linear_conv.losses import ExponentialLoss, LogisticLoss
 from theory.objectives.linear_conv.margins import (
@@ -26,12 +30,15 @@ from theory.objectives.linear_conv.regularised_margins import (
     regulariser,
 )
 from theory.objectives.linear_conv.regularisers import Certified, NoSolution, closed_form, dual, dual_bound, sdp
+from theory.objectives.linear_conv.squared import SquaredLoss
+from theory.objectives.linear_conv.strided import StridedNet, matrices
 from theory.objectives.linear_conv.weight_norm import LeastNorm, least_norm
 
 __all__ = [
     "Certified",
     "CircularNet",
     "ExponentialLoss",
+    "Fibre",
     "FullyConnectedNet",
     "LeastNorm",
     "LeastRegulariser",
@@ -44,34 +51,58 @@ __all__ = [
     "Outcome",
     "Path",
     "Reference",
+    "Searched",
+    "SquaredLoss",
     "Stationarity",
+    "StridedNet",
+    "WeightFlow",
     "Weights",
     "angle",
     "closed_form",
+    "conserved",
     "cosines",
     "descend",
+    "distinct",
     "dual",
     "dual_bound",
     "effective_frequencies",
     "exponents",
+    "fibre",
     "flow",
+    "follow",
+    "function_flow",
     "hard_margin",
     "jacobian",
+    "kernel",
     "lacking",
     "least_norm",
     "least_regulariser",
     "least_spectrum",
+    "lift",
     "lower_bound",
+    "matrices",
+    "metric",
     "minimiser",
     "one_channel_filters",
     "one_channel_weights",
+    "peel",
     "phases_turned",
+    "rank",
     "regulariser",
+    "scales",
     "sdp",
+    "search",
     "separate",
     "spectral_norm",
     "spectrum",
+    "splits",
+    "spread",
+    "square_norms",
     "squared_norm",
+    "stages",
     "stationarity",
     "turned",
+    "unique",
+    "weight_descent",
+    "weight_flow",
 ]
