@@ -66,7 +66,7 @@ class WedgeTable:
     @property
     def panels(self) -> tuple[Any, Any, Any, Any]:
         """What ``plane`` reads: the panels' edges, centres, scales and coefficients."""
-        return self.edges, self._centre, self._scale, self._leading  # type: ignore[attr-defined]
+        return self.edges, self._centre, self._scale, self._leading
 
     def _evaluate(self, coefficients: Any, angle: Any) -> Any:
         return horner(self.edges, self._centre, self._scale, coefficients, angle)
