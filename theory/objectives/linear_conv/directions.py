@@ -111,7 +111,7 @@ def cosines(x: Any) -> tuple[Any, Any, float]:
     --------
     >>> import numpy as np
     >>> first, second, ratio = cosines(np.array([2.0, 1.0]))  # x̂ = (3, 1)/√2
-    >>> first.tolist(), second.tolist(), round(ratio, 3)
+    >>> first.round(6).tolist(), second.round(6).tolist(), round(ratio, 3)
     ([1.5, 1.5], [0.5, -0.5], 0.333)
     """
     import numpy as np
