@@ -54,8 +54,8 @@ def _about_landscape(found: Diagnosis) -> Advice:
         f"{share:.0%} of all angles drain into the truth.",
         "Any start will do."
         if good
-        else f"Start from {found.starts_needed} angles, spread evenly over the circle, and keep the best; or go through "
-        "the disc, or from a broad bandwidth to the true one.",
+        else f"Start from {found.starts_needed} angles, spread evenly over the circle, and keep the best; or go "
+        "through the disc, or from a broad bandwidth to the true one.",
     )
 
 
@@ -65,7 +65,7 @@ def _about_start(found: Diagnosis) -> Advice:
     return Advice(
         "start",
         good,
-        f"The start, {_degrees(found['start'])}, has {found['start_loss']:.0%} of the largest loss, and lies in the "
+        f"The start, {_degrees(found.start)}, has {found.start_loss:.0%} of the largest loss, and lies in the "
         f"basin of {where}.",
         "Keep it." if good else "Small steps end in the false minimum: start in another basin.",
     )
@@ -77,8 +77,8 @@ def _about_loss(found: Diagnosis) -> Advice:
     return Advice(
         "loss",
         False,
-        f"A root has a kink at its minimum: its slope is ±{found['slope']:.3g} on either side of the truth, so at a "
-        f"constant step θ ends in jumps of {_degrees(found['cycle'])} (step × slope). Momentum does not cure it.",
+        f"A root has a kink at its minimum: its slope is ±{found.slope:.3g} on either side of the truth, so at a "
+        f"constant step θ ends in jumps of {_degrees(found.cycle)} (step × slope). Momentum does not cure it.",
         "Take the mean squared error, without the root, or let the step decay to 0.",
     )
 
@@ -90,7 +90,7 @@ def _about_step(found: Diagnosis) -> Advice:
             "step",
             False,
             "No constant step is small enough for this loss.",
-            f"With the mean squared error, stay below 2/ℓ'' = {2 / found['curvature']:.3g}.",
+            f"With the mean squared error, stay below 2/ℓ'' = {2 / found.curvature:.3g}.",
         )
     good = step < largest
     return Advice(
@@ -113,6 +113,6 @@ def _about_run(found: Diagnosis) -> Advice:
     return Advice(
         "run",
         good,
-        f"Descent from this start at this step {told}, at {_degrees(found['end'])}.",
+        f"Descent from this start at this step {told}, at {_degrees(found.end)}.",
         "Nothing need be done." if good else "Follow the advice above, first on the start, then on loss and step.",
     )
