@@ -2,7 +2,8 @@
 
 from theory.objectives.gabor.advice import Advice
 from theory.objectives.gabor.circle import Circle
-from theory.objectives.gabor.diagnose import Diagnosis, diagnose, gradient_error
+from theory.objectives.gabor.diagnose import Diagnosis, complex_step, diagnose, gradient_error
+from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
 from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import LOSSES, GaborLoss
@@ -14,12 +15,14 @@ __all__ = [
     "Advice",
     "Circle",
     "Diagnosis",
+    "Disc",
     "GaborFilter",
     "GaborLoss",
     "Landscape",
     "Maximum",
     "Minimum",
     "WindowMoments",
+    "complex_step",
     "diagnose",
     "gradient_error",
     "jacobian",

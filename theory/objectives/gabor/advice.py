@@ -78,7 +78,7 @@ def _about_loss(found: Diagnosis) -> Advice:
         "loss",
         False,
         f"A root has a kink at its minimum: its slope is ±{found.slope:.3g} on either side of the truth, so at a "
-        f"constant step θ ends in jumps of {_degrees(found.cycle)} (step × slope). Momentum does not cure it.",
+        f"constant step θ ends in jumps of {_degrees(found.cycle or 0.0)} (step × slope). Momentum does not cure it.",
         "Take the mean squared error, without the root, or let the step decay to 0.",
     )
 

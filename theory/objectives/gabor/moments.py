@@ -98,13 +98,13 @@ def of_image(image: Float[Any, "h w"], size: int) -> WindowMoments:
     rows, columns = (_windows(n, size, xp) for n in x.shape)
     if float(xp.max(x)) == float(xp.min(x)):
         raise checks.refuse("image", f"{float(xp.max(x)):.6g} at every pixel", "not constant")
-    gram = xp.empty((size, size, size, size), dtype=x.dtype)
+    gram = xp.empty((size**2, size**2), dtype=x.dtype)
     for p in range(size):
         for q in range(1 - size, size):
-            _offset(gram, x, p, q, rows, columns)
+            _offset(gram, x, (p, q), size, rows, columns, xp)
     mean = rows @ x @ columns.T / (high * wide)
-    scaled = xp.reshape(gram, (size**2, size**2)) / (high * wide)
-    return WindowMoments(size, gram=scaled, mean=xp.reshape(mean, (-1,)), label=f"image({x.shape[0]}x{x.shape[1]})")
+    label = f"image({x.shape[0]}x{x.shape[1]})"
+    return WindowMoments(size, gram=gram / (high * wide), mean=xp.reshape(mean, (-1,)), label=label)
 
 
 def _image(argument: str, image: Any, size: int, xp: Any = np) -> Any:
@@ -121,12 +121,12 @@ def _windows(length: int, size: int, xp: Any) -> Any:
     return xp.asarray(((place >= 0) & (place <= length - size)).astype(float))
 
 
-def _offset(gram: Any, x: Any, p: int, q: int, rows: Any, columns: Any) -> None:
+def _offset(gram: Any, x: Any, offset: tuple[int, int], size: int, rows: Any, columns: Any, xp: Any) -> None:
     """Fill in C[(a, b), (a + p, b + q)] and its mirror image."""
-    size, (h, w) = gram.shape[0], x.shape
+    (p, q), (h, w) = offset, x.shape
     first, last = max(0, -q), size - max(0, q)
     left, right = x[: h - p, max(0, -q) : w - max(0, q)], x[p:, max(0, q) : w - max(0, -q)]
     sums = rows[: size - p, : h - p] @ (left * right) @ columns[first:last, max(0, -q) : w - max(0, q)].T
-    for a in range(size - p):
-        for b in range(first, last):
-            gram[a, b, a + p, b + q] = gram[a + p, b + q, a, b] = sums[a, b - first]
+    here = (np.arange(size - p)[:, None] * size + np.arange(first, last)).ravel()
+    there = here + p * size + q
+    gram[here, there] = gram[there, here] = xp.reshape(sums, (-1,))
