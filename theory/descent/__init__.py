@@ -1,5 +1,6 @@
 """Gradient descent, batched over runs: one loop, any objective, any step rule."""
 
+from theory.descent.angles import Adam, DoubleAngle, HeavyBall, inward, turn
 from theory.descent.gradient import Descent, descend
 from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
@@ -8,10 +9,13 @@ from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progre
 from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
+    "Adam",
     "Admissible",
     "Along",
     "Constant",
     "Descent",
+    "DoubleAngle",
+    "HeavyBall",
     "Outcome",
     "Prescribed",
     "Progress",
@@ -22,6 +26,8 @@ __all__ = [
     "descend",
     "descend_stochastically",
     "guaranteed",
+    "inward",
     "least",
     "tidy",
+    "turn",
 ]

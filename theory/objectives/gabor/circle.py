@@ -25,8 +25,8 @@ class Circle:
 
         mse E = Q − 2B + c,   rmse √E,   correlation 1 − B/√(Qc)  (with C less mmᵀ)
 
-    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E is a
-    difference: it is exact to a rounding of c, and √E to 1e-8 √c, while E' is exact to a rounding of c throughout.
+    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E and E' are
+    exact to a rounding of c; for the root, to a rounding of c times the distance to the truth.
 
     Parameters
     ----------
@@ -92,8 +92,9 @@ class Circle:
         """The loss."""
         if self.kind == "correlation":
             return 1 - self.overlap(theta) / np.sqrt(self.energy(theta) * self.scale[:, None])
-        square = np.maximum(self.square(theta), 0.0)
-        return square if self.kind == "mse" else np.sqrt(square)
+        if self.kind == "mse":
+            return np.maximum(self.square(theta), 0.0)
+        return np.sqrt(np.maximum(self._squares(theta)[0], 0.0))
 
     def gradient(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
         """dℓ/dθ; 0 where √E is 0."""
@@ -102,9 +103,14 @@ class Circle:
         if self.kind == "correlation":
             (b, db), (q, dq) = self.overlap.both(theta), self.energy.both(theta)
             return (b * dq / (2 * q) - db) / np.sqrt(q * self.scale[:, None])
-        square, slope = self.square.both(theta)
+        square, slope = self._squares(theta)
         root = np.sqrt(np.maximum(square, 0.0))
         return np.divide(slope, 2 * root, out=np.zeros_like(slope), where=root > 0)
+
+    def _squares(self, theta: Any) -> tuple[Any, Any]:
+        """E and E', without loss of figures near the truth, where E has a double zero."""
+        same = self.learned.turned(self.truth.theta) == self.truth
+        return self.square.about(self.truth.theta, theta) if same else self.square.both(theta)
 
     def rising(self) -> Series:
         """A series of the sign of dℓ/dθ: E', or for the correlation ½BQ' − B'Q."""

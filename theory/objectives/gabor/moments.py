@@ -7,6 +7,7 @@ looked at once, and a step of descent costs the same for a stamp and for a poste
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,20 @@ def of_image(image: Float[Any, "h w"], size: int) -> WindowMoments:
     mean = rows @ x @ columns.T / (high * wide)
     label = f"image({x.shape[0]}x{x.shape[1]})"
     return WindowMoments(size, gram=gram / (high * wide), mean=xp.reshape(mean, (-1,)), label=label)
+
+
+def filtered(images: Float[np.ndarray, "*n h w"], kernel: Float[np.ndarray, " p"]) -> Float[np.ndarray, "*n i j"]:
+    """x ⋆ g at the valid positions: by FFT where that is faster, as ``scipy.signal.choose_conv_method`` tells.
+
+    >>> filtered(np.arange(9.0).reshape(3, 3), np.array([1.0, 0.0, 0.0, -1.0])).tolist()
+    [[-4.0, -4.0], [-4.0, -4.0]]
+    """
+    from scipy import signal
+
+    x = np.asarray(images, dtype=float)
+    size = math.isqrt(kernel.size)
+    turned = kernel.reshape((1,) * (x.ndim - 2) + (size, size))[..., ::-1, ::-1]
+    return signal.convolve(x, turned, mode="valid")
 
 
 def _image(argument: str, image: Any, size: int, xp: Any = np) -> Any:
