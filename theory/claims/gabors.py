@@ -35,4 +35,4 @@ def moments(cell: Cell, setting: Setting, *, side: int = SIDE) -> list[Any]:
         power = theory.problems.spectrum(kind.removesuffix(" population"), SIDE)
         return [theory.objectives.gabor.stationary(power, size)]
     pictures = theory.problems.textures(kind, int(cell.parameters["pictures"]), side, rng=setting.rng)
-    return [theory.objectives.gabor.of_image(one, size) for one in pictures]
+    return theory.objectives.gabor.of_images(pictures, size)

@@ -5,10 +5,12 @@ from theory.descent.gradient import Descent, descend
 from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
 from theory.descent.records import guaranteed, least, tidy
+from theory.descent.remedies import REMEDIES, Task
 from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
 
 __all__ = [
+    "REMEDIES",
     "Adam",
     "Admissible",
     "Along",
@@ -23,6 +25,7 @@ __all__ = [
     "Scaled",
     "Schedule",
     "StepRule",
+    "Task",
     "descend",
     "descend_stochastically",
     "guaranteed",

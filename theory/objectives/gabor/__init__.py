@@ -7,7 +7,7 @@ from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
 from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import LOSSES, GaborLoss
-from theory.objectives.gabor.moments import WindowMoments, filtered, of_image, stationary, white
+from theory.objectives.gabor.moments import WindowMoments, filtered, of_image, of_images, stationary, white
 from theory.objectives.gabor.plane import PlaneLoss
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "kernels",
     "landscape",
     "of_image",
+    "of_images",
     "stationary",
     "white",
 ]

@@ -137,9 +137,15 @@ class Circle:
         change = rise.slope(at) / q**1.5 - 1.5 * rise(at) * self.energy.slope(at) / q**2.5
         return (change / np.sqrt(self.scale[:, None]))[:, 0]
 
-    def steepest(self) -> Float[np.ndarray, " n"]:
-        """A bound on |d²E/dθ²|: with steps up to its reciprocal descent never climbs, nor leaves its basin."""
-        return self.square.bound(2)
+    def steepest(self, points: int = 2048) -> Float[np.ndarray, " n"]:
+        """A bound on |d²E/dθ²|: with steps up to its reciprocal descent never climbs, nor leaves its basin.
+
+        Of the correlation it is the largest difference quotient of the gradient on a grid of so many points.
+        """
+        if self.kind != "correlation":
+            return self.square.bound(2)
+        theta = np.broadcast_to(2 * math.pi * np.arange(points + 1) / points, (self.scale.size, points + 1))
+        return np.max(np.abs(np.diff(self.gradient(theta), axis=1)), axis=1) * points / (2 * math.pi)
 
     def truths(self) -> Float[np.ndarray, " m"]:
         """The angles at which the turned filter is g*: θ*, and θ* + π for an even filter."""
