@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -26,7 +27,9 @@ from theory.objectives.gabor import (
     filter as filters,
 )
 from theory.objectives.gabor.series import Series
-from theory.problems import pictures as problems
+
+# The module, whose name in its package is that of its function.
+problems = importlib.import_module("theory.problems.textures")
 
 EPS = np.finfo(float).eps
 TRUTH = GaborFilter(theta=0.3, wavelength=5.0, sigma=2.0, gamma=0.7, psi=0.4, size=9)

@@ -14,7 +14,6 @@ from theory.problems.filters import (
 )
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
-from theory.problems.pictures import photograph, spectrum, textures, whitened
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -26,6 +25,7 @@ from theory.problems.starts import (
     near_teacher,
     teacher,
 )
+from theory.problems.textures import photograph, spectrum, textures, whitened
 
 __all__ = [
     "DIMENSIONS",
