@@ -28,6 +28,7 @@ from theory.problems.starts import (
     teacher,
 )
 from theory.problems.strided_nets import correlated_loss, random_filters, real_rooted
+from theory.problems.textures import photograph, spectrum, textures, whitened
 
 __all__ = [
     "DIMENSIONS",
@@ -58,12 +59,16 @@ __all__ = [
     "load",
     "near_teacher",
     "patch_moment",
+    "photograph",
     "random_filters",
     "read_idx",
     "real_rooted",
     "segment",
     "separable",
+    "spectrum",
     "teacher",
+    "textures",
     "tone",
     "two_classes",
+    "whitened",
 ]
