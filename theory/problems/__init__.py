@@ -25,6 +25,7 @@ from theory.problems.starts import (
     near_teacher,
     teacher,
 )
+from theory.problems.textures import photograph, spectrum, textures, whitened
 
 __all__ = [
     "DIMENSIONS",
@@ -50,7 +51,11 @@ __all__ = [
     "load",
     "near_teacher",
     "patch_moment",
+    "photograph",
     "read_idx",
     "segment",
+    "spectrum",
     "teacher",
+    "textures",
+    "whitened",
 ]

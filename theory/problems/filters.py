@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.distributions import ImagePatches
+from theory.objectives.gabor import GaborFilter
 from theory.problems.images import load
 
 LARGE, SMALL = 5, 3
@@ -34,18 +35,15 @@ def gabor(
     Raises
     ------
     BadInput
-        If the size is below 1, or λ or σ is not positive.
+        If the size is below 1, or λ, σ or γ is not positive.
 
     Examples
     --------
     >>> gabor(3, theta=0.0, wavelength=2.0).reshape(3, 3).round(2).tolist()
     [[-0.86, -0.88, -0.86], [0.97, 1.0, 0.97], [-0.86, -0.88, -0.86]]
     """
-    half = (checks.integer("size", size, least=1) - 1) / 2
-    x, y = np.meshgrid(np.arange(size) - half, np.arange(size) - half, indexing="ij")
-    along, across = x * math.cos(theta) + y * math.sin(theta), -x * math.sin(theta) + y * math.cos(theta)
-    envelope = np.exp(-(along**2 + gamma**2 * across**2) / (2 * checks.positive("sigma", sigma) ** 2))
-    return (envelope * np.cos(2 * math.pi * along / checks.positive("wavelength", wavelength) + psi)).ravel()
+    found = GaborFilter(theta=theta, wavelength=wavelength, sigma=sigma, gamma=gamma, psi=psi, size=size)
+    return found.kernel()
 
 
 def filter_named(name: str, size: int, *, rng: np.random.Generator) -> Float[np.ndarray, " p"]:

@@ -1,0 +1,34 @@
+"""The Gabor question: losses of a Gabor filter's parameters, their landscape, and what keeps descent from the truth."""
+
+from theory.objectives.gabor.advice import Advice
+from theory.objectives.gabor.circle import Circle
+from theory.objectives.gabor.diagnose import Diagnosis, complex_step, diagnose, gradient_error
+from theory.objectives.gabor.disc import Disc
+from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
+from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
+from theory.objectives.gabor.loss import LOSSES, GaborLoss
+from theory.objectives.gabor.moments import WindowMoments, of_image, stationary, white
+
+__all__ = [
+    "LOSSES",
+    "PARAMETERS",
+    "Advice",
+    "Circle",
+    "Diagnosis",
+    "Disc",
+    "GaborFilter",
+    "GaborLoss",
+    "Landscape",
+    "Maximum",
+    "Minimum",
+    "WindowMoments",
+    "complex_step",
+    "diagnose",
+    "gradient_error",
+    "jacobian",
+    "kernels",
+    "landscape",
+    "of_image",
+    "stationary",
+    "white",
+]

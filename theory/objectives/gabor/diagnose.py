@@ -1,0 +1,212 @@
+"""What is wrong with learning the angle of a Gabor filter by descent, and what to do about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from theory import checks
+from theory.objectives.gabor.advice import Advice, advise
+from theory.objectives.gabor.circle import Circle
+from theory.objectives.gabor.filter import GaborFilter
+from theory.objectives.gabor.landscape import Maximum, Minimum, landscape
+from theory.objectives.gabor.loss import GaborLoss
+from theory.objectives.gabor.moments import WindowMoments, of_image
+
+STEPS = 5000
+"""Steps of descent that a start is followed for."""
+
+SETTLED = 1e-10
+"""A move of less, in radians, ends the descent."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that was found; angles in radians, losses in the units of the loss that was asked about.
+
+    Parameters
+    ----------
+    loss, truth, start, step, image
+        What was asked: loss, θ*, θ₀, the constant step, and what the moments are of.
+    gradient_error
+        Largest difference between formula and complex-step derivative, relative to the largest derivative.
+    minima, maxima, certain
+        The landscape, and whether certainly nothing is missing from it.
+    basin_share
+        Part of the circle that drains into a truth.
+    start_loss
+        Loss at the start over the largest on the circle.
+    start_basin
+        The minimum into which gradient flow runs from the start.
+    curvature
+        ℓ''(θ*), for rmse that of its square.
+    slope
+        One-sided slope at the truth: 0 but for rmse, √(ℓ''/2) there.
+    largest_step
+        2/ℓ''(θ*); 0 for rmse, which has no stable step.
+    can_converge
+        Whether this loss converges to the truth at any constant step from anywhere but the truth.
+    cycle
+        Predicted jump of the cycle at the truth: step × slope; 0 where the truth is stable, None where no formula is
+        known, as beyond the largest step.
+    reaches
+        Whether descent from the start, at this step, ends at a truth (for rmse: within its cycle about it).
+    end, outcome
+        Where it ended, and how: ``converged``, ``trapped``, ``cycles`` or ``moving``.
+    starts_needed
+        So many starts, evenly over the circle, that one of them surely drains into a truth.
+    steps
+        Steps that the start was followed for, at most.
+    advice
+        A sentence for each finding, and what to do.
+    """
+
+    loss: str
+    image: str
+    truth: float
+    start: float
+    step: float
+    gradient_error: float
+    minima: tuple[Minimum, ...]
+    maxima: tuple[Maximum, ...]
+    certain: bool
+    basin_share: float
+    start_loss: float
+    start_basin: Minimum
+    curvature: float
+    slope: float
+    largest_step: float
+    can_converge: bool
+    cycle: float | None
+    reaches: bool
+    end: float
+    outcome: str
+    starts_needed: int
+    steps: int = STEPS
+    advice: tuple[Advice, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return asdict(self)
+
+
+def diagnose(
+    seen: WindowMoments | Any, truth: GaborFilter, *, start: float, step: float, loss: str = "rmse"
+) -> Diagnosis:
+    """Check the gradient, chart the circle, and say where descent from ``start`` at a constant ``step`` will end.
+
+    Parameters
+    ----------
+    seen
+        An image, or the moments of one or of a population: ``white(size)``, ``stationary(spectrum, size)``.
+    truth
+        The filter to be found; all but its angle is known.
+    start, step
+        θ₀ in radians, and the constant step.
+    loss
+        ``mse``, ``rmse`` or ``correlation``.
+
+    Raises
+    ------
+    BadInput
+        If the image is smaller than the filter, constant or not finite, the step is not positive, or so on.
+
+    Examples
+    --------
+    >>> from theory.objectives.gabor import white
+    >>> found = diagnose(white(15), GaborFilter(), start=-math.pi / 4, step=1e-3, loss="rmse")
+    >>> found.can_converge, found.reaches, round(found.cycle, 3)
+    (False, False, 0.021)
+    """
+    start, step = checks.finite("start", start), checks.positive("step", step)
+    moments = seen if isinstance(seen, WindowMoments) else of_image(seen, truth.size)
+    plain = GaborLoss(moments, truth, loss)
+    circle = Circle([moments], truth, loss)
+    if not circle.scale[0] > 0:
+        raise checks.refuse("image", "such that the true filter answers with 0", "seen by the true filter")
+    charted = landscape(circle)
+    curvature = float(circle.curvature()[0])
+    slope = math.sqrt(curvature / 2) if loss == "rmse" else 0.0
+    largest = 0.0 if loss == "rmse" else 2 / curvature
+    cycle = step * slope if loss == "rmse" else 0.0 if step < largest else None
+    end, outcome = _follow(circle, start, step, cycle)
+    found = Diagnosis(
+        loss=loss,
+        image=moments.label,
+        truth=truth.theta,
+        start=start,
+        step=step,
+        gradient_error=gradient_error(plain),
+        minima=charted.minima,
+        maxima=charted.maxima,
+        certain=charted.certain,
+        basin_share=charted.share,
+        start_loss=float(circle.value(np.array([[start]]))[0, 0]) / charted.highest,
+        start_basin=charted.basin(start),
+        curvature=curvature,
+        slope=slope,
+        largest_step=largest,
+        can_converge=loss != "rmse",
+        cycle=cycle,
+        reaches=float(circle.off(np.array(end))) <= max(1e-6, 2 * (cycle or 0.0)),
+        end=end,
+        outcome=outcome,
+        starts_needed=math.floor(2 * math.pi / max(one.width for one in charted.minima if one.true)) + 1,
+    )
+    return replace(found, advice=advise(found))
+
+
+def gradient_error(loss: GaborLoss, points: int = 64) -> float:
+    """Largest |formula − complex-step derivative| of a learned parameter, over the largest: at angles all round.
+
+    The other parameters are drawn about those of the truth. Im ℓ(q + ih)/h has no difference in it, so h can be so
+    small that the error is one of rounding.
+    """
+    rng = np.random.default_rng(0)
+    w = np.repeat(loss.teacher[:, None], points, axis=1)
+    w = w * (1 + 0.1 * rng.standard_normal(w.shape))
+    if "theta" in loss.learned:
+        w[loss.learned.index("theta")] = 0.1 + 2 * math.pi * np.arange(points) / points
+    formula, exact = loss.gradient(w), complex_step(loss.value, w)
+    largest = np.max(np.abs(exact), axis=1)
+    # Of the amplitude, which the correlation does not see, all derivatives are rounding.
+    scale = np.where(largest > 1e-9 * largest.max(), largest, largest.max())
+    return float(np.max(np.max(np.abs(exact - formula), axis=1) / scale))
+
+
+def complex_step(value: Callable[[Any], Any], w: Any, tiny: float = 1e-30) -> Any:
+    """∂ℓ/∂w row by row, Im ℓ(w + ih)/h.
+
+    Source: Squire & Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 1998.
+
+    >>> complex_step(lambda w: w[0] ** 2, np.array([[3.0]])).tolist()
+    [[6.0]]
+    """
+    rows = []
+    for row in range(w.shape[0]):
+        moved = w.astype(complex)
+        moved[row] += 1j * tiny
+        rows.append(value(moved).imag / tiny)
+    return np.stack(rows)
+
+
+def _follow(circle: Circle, start: float, step: float, cycle: float | None) -> tuple[float, str]:
+    """Where plain descent ends, and how."""
+    theta, moved = np.array([[start]]), math.inf
+    for _ in range(STEPS):
+        move = step * circle.gradient(theta)
+        theta = theta - move
+        moved = abs(float(move[0, 0]))
+        if moved < SETTLED:
+            break
+    end = float(theta[0, 0])
+    off = float(circle.off(theta)[0, 0])
+    if moved < SETTLED:
+        return end, "converged" if off < 1e-6 else "trapped"
+    if cycle is None or (cycle > 0 and off <= 2 * cycle):
+        return end, "cycles"
+    return end, "moving"

@@ -1,0 +1,123 @@
+"""Losses of a Gabor filter against a true one, on filtered images or on their population, with exact gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from theory import checks
+from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels, turns
+from theory.objectives.gabor.moments import WindowMoments
+
+LOSSES = ("mse", "rmse", "correlation")
+
+
+class GaborLoss:
+    """How far x ⋆ g is from x ⋆ g*, as a function of the learned parameters of g; the others are those of g*.
+
+        mse          ℓ = (g − g*)ᵀ C (g − g*), the mean square over the filtered image
+        rmse         √ℓ; where it is 0 it has no gradient, and 0 is given
+        correlation  1 − ρ, ρ Pearson's correlation of the two filtered images
+
+    Parameters are columns, one a start, as :func:`theory.descent.descend` wants them.
+
+    Parameters
+    ----------
+    moments
+        Of an image, or of a population.
+    truth
+        g*.
+    kind
+        ``mse``, ``rmse`` or ``correlation``.
+    learned
+        Names of the learned parameters, in order.
+
+    Raises
+    ------
+    BadInput
+        If the moments are of another size, or there is no such loss or parameter.
+
+    Examples
+    --------
+    >>> from theory.objectives.gabor import white
+    >>> loss = GaborLoss(white(15), GaborFilter())
+    >>> loss.value(np.array([[np.pi / 4, -np.pi / 4]])).round(2).tolist()
+    [0.0, 54.33]
+    """
+
+    def __init__(
+        self, moments: WindowMoments, truth: GaborFilter, kind: str = "mse", learned: Sequence[str] = ("theta",)
+    ) -> None:
+        if moments.size != truth.size:
+            raise checks.refuse("moments", f"of windows of {moments.size}x{moments.size}", f"of {truth.size}, as truth")
+        if kind not in LOSSES:
+            raise checks.refuse("loss", repr(kind), f"one of {', '.join(LOSSES)}")
+        unknown = [name for name in learned if name not in PARAMETERS]
+        if unknown or not learned:
+            raise checks.refuse("learned", repr(tuple(learned)), f"some of {', '.join(PARAMETERS)}")
+        self.moments, self.truth, self.kind, self.learned = moments, truth, kind, tuple(learned)
+        xp = np if moments.gram is None else array_namespace(moments.gram)
+        self._g_star = xp.asarray(truth.kernel())[:, None]
+        self._rows = [PARAMETERS.index(name) for name in learned]
+        self.teacher = xp.asarray(truth.parameters[self._rows])
+
+    def value(self, w: Float[Any, "k starts"]) -> Float[Any, " starts"]:
+        """ℓ, √ℓ or 1 − ρ of every start."""
+        return self._value(kernels(self._all(w), self.truth.size), array_namespace(w))
+
+    def gradient(self, w: Float[Any, "k starts"]) -> Float[Any, "k starts"]:
+        """∂/∂q of every start and learned parameter q."""
+        xp = array_namespace(w)
+        g, slopes = jacobian(self._all(w), self.truth.size, self.learned)
+        outer = self._outer(g, xp)
+        return xp.stack([xp.sum(slope * outer, axis=0) for slope in slopes])
+
+    def curvature(self, theta: Float[Any, " starts"]) -> Float[Any, " starts"]:
+        """d²ℓ/dθ² of the mean squared error, at angles: 2 (g'ᵀCg' + (g − g*)ᵀCg'')."""
+        xp = array_namespace(theta)
+        g, first, second = turns(self._all(theta[None, :], "theta"), self.truth.size)
+        error = g - self._star(xp)
+        return 2 * xp.sum(first * self.moments.apply(first) + second * self.moments.apply(error), axis=0)
+
+    def _all(self, w: Any, *names: str) -> Any:
+        """All six parameters of every start."""
+        xp = array_namespace(w)
+        rows = [xp.broadcast_to(xp.asarray(value), w.shape[1:]) for value in self.truth.parameters]
+        for row, name in enumerate(names or self.learned):
+            rows[PARAMETERS.index(name)] = w[row, ...]
+        return xp.stack(rows)
+
+    def _star(self, xp: Any) -> Any:
+        return xp.asarray(self._g_star)
+
+    def _value(self, g: Any, xp: Any) -> Any:
+        g_star = self._star(xp)
+        if self.kind == "correlation":
+            across, own, true = self._products(g, g_star, xp)
+            return 1 - across / xp.sqrt(own * true)
+        error = g - g_star
+        square = xp.sum(error * self.moments.apply(error), axis=0)
+        return square if self.kind == "mse" else xp.sqrt(square)
+
+    def _products(self, g: Any, g_star: Any, xp: Any) -> tuple[Any, Any, Any]:
+        """Covariance and variances of the filtered images."""
+        seen = self.moments.apply_centred(g_star)
+        return xp.sum(g * seen, axis=0), xp.sum(g * self.moments.apply_centred(g), axis=0), xp.sum(g_star * seen)
+
+    def _outer(self, g: Any, xp: Any) -> Any:
+        """The gradient in the pixels of g."""
+        g_star = self._star(xp)
+        if self.kind == "correlation":
+            across, own, true = self._products(g, g_star, xp)
+            seen = self.moments.apply_centred(g_star)
+            return (across / own * self.moments.apply_centred(g) - seen) / xp.sqrt(own * true)
+        error = g - g_star
+        seen = self.moments.apply(error)
+        if self.kind == "mse":
+            return 2 * seen
+        root = xp.sqrt(xp.sum(error * seen, axis=0))
+        return seen / xp.where(root > 0, root, xp.asarray(xp.inf))

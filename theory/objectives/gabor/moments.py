@@ -1,0 +1,132 @@
+"""Second moments of the windows that a filter sees: all that a loss on filtered images depends on.
+
+With d = g − g*, the mean square of x ⋆ d over the valid positions of an image x is dᵀCd, where C is the mean of zzᵀ
+over all windows z of x (⋆ is what deep learning calls a convolution: the filter is not turned round). So the image is
+looked at once, and a step of descent costs the same for a stamp and for a poster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from theory import checks
+
+
+@dataclass(frozen=True)
+class WindowMoments:
+    """C = E[zzᵀ] and m = E[z] over windows of size × size pixels; ``gram`` None stands for C = variance · I."""
+
+    size: int
+    gram: Any = None
+    mean: Any = None
+    variance: float = 1.0
+    label: str = "white"
+
+    def apply(self, v: Float[Any, "p starts"]) -> Float[Any, "p starts"]:
+        """Cv."""
+        return self.variance * v if self.gram is None else self.gram @ v
+
+    def apply_centred(self, v: Float[Any, "p starts"]) -> Float[Any, "p starts"]:
+        """(C − mmᵀ)v: of it the mean over the filtered image is taken off."""
+        if self.mean is None:
+            return self.apply(v)
+        return self.apply(v) - self.mean[:, None] * (self.mean @ v)
+
+
+def white(size: int, variance: float = 1.0) -> WindowMoments:
+    """White noise, as a population: C = variance · I, whatever the size of the image.
+
+    >>> white(3).apply(np.ones((9, 1))).ravel().tolist() == [1.0] * 9
+    True
+    """
+    return WindowMoments(checks.integer("size", size, least=1), variance=checks.positive("variance", variance))
+
+
+def stationary(spectrum: Float[np.ndarray, "h w"], size: int) -> WindowMoments:
+    """Stationary Gaussian images with this power at the frequencies of their discrete Fourier transform, a population.
+
+        C[a, b] = r(a − b),   r(d) = (hw)⁻¹ Σ_f S(f) exp(2πi f·d),   mean 0
+
+    Raises
+    ------
+    BadInput
+        If the spectrum is negative somewhere, zero throughout, not S(−f) = S(f), or smaller than the filter.
+
+    Examples
+    --------
+    >>> bool(np.allclose(stationary(np.full((8, 8), 2.0), 3).gram, 2 * np.eye(9)))
+    True
+    """
+    power = _image("spectrum", spectrum, size)
+    if power.min() < 0 or not power.any():
+        raise checks.refuse("spectrum", f"from {power.min():.3g} to {power.max():.3g}", "nonnegative, and not all 0")
+    mirrored = np.roll(power[::-1, ::-1], (1, 1), axis=(0, 1))
+    if np.max(np.abs(power - mirrored)) > 1e-9 * power.max():
+        raise checks.refuse("spectrum", "different at f and −f", "symmetric, as that of a real image is")
+    covariance = np.fft.ifft2(power).real
+    row, column = (place.ravel() for place in np.divmod(np.arange(size * size), size))
+    gram = covariance[row[:, None] - row, column[:, None] - column]
+    return WindowMoments(size, gram=gram, mean=None, label="stationary")
+
+
+def of_image(image: Float[Any, "h w"], size: int) -> WindowMoments:
+    """C and m of one image, exactly.
+
+    For each offset (p, q) between two pixels of a window, the products x[i, j] x[i + p, j + q] are summed over all
+    positions of the window: R D Rᵀ, where D holds the products and R the indicator of where the window may be.
+
+    Raises
+    ------
+    BadInput
+        If the image is not two-dimensional, finite, as large as the filter, or is constant.
+
+    Examples
+    --------
+    >>> image = np.arange(12.0).reshape(3, 4) ** 2
+    >>> windows = np.lib.stride_tricks.sliding_window_view(image, (2, 2)).reshape(-1, 4)
+    >>> bool(np.allclose(of_image(image, 2).gram, windows.T @ windows / len(windows)))
+    True
+    """
+    xp = array_namespace(image) if hasattr(image, "shape") else np
+    x = _image("image", image, size, xp)
+    high, wide = x.shape[0] - size + 1, x.shape[1] - size + 1
+    rows, columns = (_windows(n, size, xp) for n in x.shape)
+    if float(xp.max(x)) == float(xp.min(x)):
+        raise checks.refuse("image", f"{float(xp.max(x)):.6g} at every pixel", "not constant")
+    gram = xp.empty((size**2, size**2), dtype=x.dtype)
+    for p in range(size):
+        for q in range(1 - size, size):
+            _offset(gram, x, (p, q), size, rows, columns, xp)
+    mean = rows @ x @ columns.T / (high * wide)
+    label = f"image({x.shape[0]}x{x.shape[1]})"
+    return WindowMoments(size, gram=gram / (high * wide), mean=xp.reshape(mean, (-1,)), label=label)
+
+
+def _image(argument: str, image: Any, size: int, xp: Any = np) -> Any:
+    checks.integer("size", size, least=1)
+    x = checks.array(argument, image, xp, ndim=(2,))
+    if min(x.shape) < size:
+        raise checks.refuse(argument, f"of {x.shape[0]}x{x.shape[1]}", f"no smaller than the filter, {size}x{size}")
+    return x
+
+
+def _windows(length: int, size: int, xp: Any) -> Any:
+    """R[a, i] = 1 where pixel i is at place a of some window: a ≤ i ≤ a + length − size."""
+    place = np.arange(length) - np.arange(size)[:, None]
+    return xp.asarray(((place >= 0) & (place <= length - size)).astype(float))
+
+
+def _offset(gram: Any, x: Any, offset: tuple[int, int], size: int, rows: Any, columns: Any, xp: Any) -> None:
+    """Fill in C[(a, b), (a + p, b + q)] and its mirror image."""
+    (p, q), (h, w) = offset, x.shape
+    first, last = max(0, -q), size - max(0, q)
+    left, right = x[: h - p, max(0, -q) : w - max(0, q)], x[p:, max(0, q) : w - max(0, -q)]
+    sums = rows[: size - p, : h - p] @ (left * right) @ columns[first:last, max(0, -q) : w - max(0, q)].T
+    here = (np.arange(size - p)[:, None] * size + np.arange(first, last)).ravel()
+    there = here + p * size + q
+    gram[here, there] = gram[there, here] = xp.reshape(sums, (-1,))

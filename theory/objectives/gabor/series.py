@@ -1,0 +1,141 @@
+"""Trigonometric series on the circle: evaluated without the filter's pixels, and all of their zeros, certified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from theory import checks
+
+FEWEST, MOST = 64, 4096
+"""Samples on the circle: doubled from the fewest until the upper half of the coefficients is rounding."""
+
+ROUNDING = 1e-14
+"""Coefficients below this, relative to the largest, are rounding of the samples: sums of some hundred terms."""
+
+DEEPEST = 40
+"""Halvings of a cell before whether it holds a zero is left undecided."""
+
+
+class Zeros(NamedTuple):
+    """Where a series vanishes, in order, in [0, 2π); the slope there; whether certainly none is missing."""
+
+    angles: Any
+    slopes: Any
+    certain: bool
+
+
+@dataclass(frozen=True)
+class Series:
+    """f(θ) = Re Σ_k a_k exp(ikθ), k = 0, stride, 2 stride, …; a row of coefficients for each problem.
+
+    Examples
+    --------
+    >>> cosine = Series.sampled(np.cos)
+    >>> round(float(cosine(np.array([[0.5]]))[0, 0] - np.cos(0.5)), 12), cosine.stride
+    (0.0, 1)
+    """
+
+    coefficients: Complex[np.ndarray, "n k"]
+    stride: int = 1
+
+    @staticmethod
+    def sampled(function: Callable[[Any], Any]) -> Series:
+        """The series of ``function``, which maps angles to one row of values a problem (or to one row).
+
+        Raises
+        ------
+        BadInput
+            If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show.
+        """
+        samples = FEWEST
+        while True:
+            values = np.atleast_2d(function(2 * math.pi * np.arange(samples) / samples))
+            a = np.fft.rfft(values, axis=1) / samples
+            a[:, 1:] *= 2
+            size = np.abs(a).max(axis=0)
+            if size[samples // 4 :].max() <= ROUNDING * size.max():
+                return Series(*_trimmed(a[:, : samples // 4], size[: samples // 4]))
+            if samples == MOST:
+                raise checks.refuse("filter", "too rough a function of its angle", f"resolved by {MOST} angles")
+            samples *= 2
+
+    @property
+    def harmonics(self) -> Float[np.ndarray, " k"]:
+        """k of every coefficient."""
+        return self.stride * np.arange(self.coefficients.shape[1])
+
+    def __call__(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
+        return self.both(theta)[0]
+
+    def both(self, theta: Float[np.ndarray, "n starts"]) -> tuple[Any, Any]:
+        """f and f' at the angles of each problem."""
+        z = np.exp(1j * self.stride * theta)
+        slopes = 1j * self.harmonics * self.coefficients
+        value = np.broadcast_to(self.coefficients[:, -1:], z.shape)
+        slope = np.broadcast_to(slopes[:, -1:], z.shape)
+        for k in range(self.coefficients.shape[1] - 2, -1, -1):
+            value = value * z + self.coefficients[:, k, None]
+            slope = slope * z + slopes[:, k, None]
+        return value.real, slope.real
+
+    def slope(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
+        """f' alone, for half of what both cost."""
+        return self.derivative()(theta)
+
+    def derivative(self) -> Series:
+        """f'."""
+        return Series(1j * self.harmonics * self.coefficients, self.stride)
+
+    def bound(self, order: int) -> Float[np.ndarray, " n"]:
+        """Σ k^order |a_k| ≥ max |f^(order)|."""
+        return np.sum(self.harmonics**order * np.abs(self.coefficients), axis=1)
+
+    def zeros(self, problem: int = 0) -> Zeros:
+        """All zeros of one problem's f on the circle.
+
+        In a cell of width h, f has no zero if its ends agree in sign and |f(a)| + |f(b)| > h max|f'|, and exactly one,
+        or none, if f' passes the same test, with max |f''|. Other cells are halved.
+        """
+        one = Series(self.coefficients[problem : problem + 1], self.stride)
+        rise, bend = float(one.bound(1)[0]), float(one.bound(2)[0])
+        cells = max(FEWEST, 4 * int(one.harmonics[-1]))
+        # Not at multiples of π/4, where zeros like to be.
+        left, h, found, certain = 0.1 + 2 * math.pi * np.arange(cells) / cells, 2 * math.pi / cells, [], True
+        for depth in range(DEEPEST + 1):
+            (low, down), (high, up) = (one._at(left), one._at(left + h))
+            crossing = (low < 0) != (high < 0)
+            empty = ~crossing & (np.abs(low) + np.abs(high) > h * rise)
+            monotone = ((down < 0) == (up < 0)) & (np.abs(down) + np.abs(up) > h * bend)
+            found += [one._bisected(a, a + h) for a in left[crossing & monotone]]
+            open_cells = left[~empty & ~monotone]
+            if open_cells.size == 0 or depth == DEEPEST or h < 1e-9:
+                certain = open_cells.size == 0
+                break
+            h /= 2
+            left = np.concatenate([open_cells, open_cells + h])
+        angles = np.sort(np.mod(np.array(found), 2 * math.pi))
+        return Zeros(angles, one._at(angles)[1], certain)
+
+    def _at(self, theta: Float[np.ndarray, " m"]) -> tuple[Any, Any]:
+        value, slope = self.both(theta[None, :])
+        return value[0], slope[0]
+
+    def _bisected(self, a: float, b: float) -> float:
+        """The zero in a cell where f is monotone, to a rounding of its place."""
+        from scipy.optimize import brentq
+
+        return float(brentq(lambda theta: float(self._at(np.array([theta]))[0][0]), a, b, xtol=1e-15))
+
+
+def _trimmed(a: Any, size: Any) -> tuple[Any, int]:
+    """Coefficients without the tail of rounding, and without the odd ones if they all are rounding."""
+    level = ROUNDING * size.max()
+    last = int(np.flatnonzero(size > level).max(initial=0))
+    stride = 2 if last and not (size[1::2] > level).any() else 1
+    return a[:, : last + 1 : stride], stride
