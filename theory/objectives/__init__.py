@@ -1,5 +1,6 @@
 """Losses and their gradients: exact, on a sample, and stochastic."""
 
+from theory.objectives import gabor
 from theory.objectives.close_plane import ClosePlaneLoss
 from theory.objectives.image_loss import ImageLoss
 from theory.objectives.overlap import OverlapLoss
@@ -16,4 +17,5 @@ __all__ = [
     "PopulationLoss",
     "SampleLoss",
     "StreamLoss",
+    "gabor",
 ]

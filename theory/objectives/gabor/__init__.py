@@ -2,12 +2,13 @@
 
 from theory.objectives.gabor.advice import Advice
 from theory.objectives.gabor.circle import Circle
-from theory.objectives.gabor.diagnose import Diagnosis, complex_step, diagnose, gradient_error
+from theory.objectives.gabor.diagnose import Diagnosis, central, complex_step, diagnose, gradient_errors
 from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
 from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import LOSSES, GaborLoss
-from theory.objectives.gabor.moments import WindowMoments, of_image, stationary, white
+from theory.objectives.gabor.moments import WindowMoments, filtered, of_image, of_images, stationary, white
+from theory.objectives.gabor.plane import PlaneLoss
 
 __all__ = [
     "LOSSES",
@@ -21,14 +22,18 @@ __all__ = [
     "Landscape",
     "Maximum",
     "Minimum",
+    "PlaneLoss",
     "WindowMoments",
+    "central",
     "complex_step",
     "diagnose",
-    "gradient_error",
+    "filtered",
+    "gradient_errors",
     "jacobian",
     "kernels",
     "landscape",
     "of_image",
+    "of_images",
     "stationary",
     "white",
 ]

@@ -25,8 +25,8 @@ class Circle:
 
         mse E = Q − 2B + c,   rmse √E,   correlation 1 − B/√(Qc)  (with C less mmᵀ)
 
-    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E is a
-    difference: it is exact to a rounding of c, and √E to 1e-8 √c, while E' is exact to a rounding of c throughout.
+    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E and E' are
+    exact to a rounding of c; for the root, to a rounding of c times the distance to the truth.
 
     Parameters
     ----------
@@ -92,8 +92,9 @@ class Circle:
         """The loss."""
         if self.kind == "correlation":
             return 1 - self.overlap(theta) / np.sqrt(self.energy(theta) * self.scale[:, None])
-        square = np.maximum(self.square(theta), 0.0)
-        return square if self.kind == "mse" else np.sqrt(square)
+        if self.kind == "mse":
+            return np.maximum(self.square(theta), 0.0)
+        return np.sqrt(np.maximum(self._squares(theta)[0], 0.0))
 
     def gradient(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
         """dℓ/dθ; 0 where √E is 0."""
@@ -102,9 +103,14 @@ class Circle:
         if self.kind == "correlation":
             (b, db), (q, dq) = self.overlap.both(theta), self.energy.both(theta)
             return (b * dq / (2 * q) - db) / np.sqrt(q * self.scale[:, None])
-        square, slope = self.square.both(theta)
+        square, slope = self._squares(theta)
         root = np.sqrt(np.maximum(square, 0.0))
         return np.divide(slope, 2 * root, out=np.zeros_like(slope), where=root > 0)
+
+    def _squares(self, theta: Any) -> tuple[Any, Any]:
+        """E and E', without loss of figures near the truth, where E has a double zero."""
+        same = self.learned.turned(self.truth.theta) == self.truth
+        return self.square.about(self.truth.theta, theta) if same else self.square.both(theta)
 
     def rising(self) -> Series:
         """A series of the sign of dℓ/dθ: E', or for the correlation ½BQ' − B'Q."""
@@ -131,9 +137,15 @@ class Circle:
         change = rise.slope(at) / q**1.5 - 1.5 * rise(at) * self.energy.slope(at) / q**2.5
         return (change / np.sqrt(self.scale[:, None]))[:, 0]
 
-    def steepest(self) -> Float[np.ndarray, " n"]:
-        """A bound on |d²E/dθ²|: with steps up to its reciprocal descent never climbs, nor leaves its basin."""
-        return self.square.bound(2)
+    def steepest(self, points: int = 2048) -> Float[np.ndarray, " n"]:
+        """A bound on |d²E/dθ²|: with steps up to its reciprocal descent never climbs, nor leaves its basin.
+
+        Of the correlation it is the largest difference quotient of the gradient on a grid of so many points.
+        """
+        if self.kind != "correlation":
+            return self.square.bound(2)
+        theta = np.broadcast_to(2 * math.pi * np.arange(points + 1) / points, (self.scale.size, points + 1))
+        return np.max(np.abs(np.diff(self.gradient(theta), axis=1)), axis=1) * points / (2 * math.pi)
 
     def truths(self) -> Float[np.ndarray, " m"]:
         """The angles at which the turned filter is g*: θ*, and θ* + π for an even filter."""

@@ -7,6 +7,7 @@ looked at once, and a step of descent costs the same for a stamp and for a poste
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,18 +94,54 @@ def of_image(image: Float[Any, "h w"], size: int) -> WindowMoments:
     True
     """
     xp = array_namespace(image) if hasattr(image, "shape") else np
-    x = _image("image", image, size, xp)
-    high, wide = x.shape[0] - size + 1, x.shape[1] - size + 1
-    rows, columns = (_windows(n, size, xp) for n in x.shape)
-    if float(xp.max(x)) == float(xp.min(x)):
-        raise checks.refuse("image", f"{float(xp.max(x)):.6g} at every pixel", "not constant")
-    gram = xp.empty((size**2, size**2), dtype=x.dtype)
+    return of_images(_image("image", image, size, xp)[None, :, :], size)[0]
+
+
+def of_images(images: Float[np.ndarray, "n h w"], size: int) -> list[WindowMoments]:
+    """The moments of every image, all of one shape: see :func:`of_image`.
+
+        C[a, b] = (R D Rᵀ)[a],   D the products of pixels b − a apart,   R where the window may be
+
+    Raises
+    ------
+    BadInput
+        If one of them is constant or not finite, or they are smaller than the filter.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).standard_normal((2, 5, 6))
+    >>> bool(np.allclose(of_images(images, 3)[1].gram, of_image(images[1], 3).gram))
+    True
+    """
+    xp = array_namespace(images) if hasattr(images, "shape") else np
+    x = checks.array("images", images, xp, ndim=(3,))
+    n, h, w = x.shape
+    for one in range(n):
+        _image("image", x[one, ...], size, xp)
+        if float(xp.max(x[one, ...])) == float(xp.min(x[one, ...])):
+            raise checks.refuse("image", f"{float(xp.max(x[one, ...])):.6g} at every pixel", "not constant")
+    rows, columns = (_windows(length, size, xp) for length in (h, w))
+    gram = xp.empty((size**2, size**2, n), dtype=x.dtype)
     for p in range(size):
         for q in range(1 - size, size):
             _offset(gram, x, (p, q), size, rows, columns, xp)
-    mean = rows @ x @ columns.T / (high * wide)
-    label = f"image({x.shape[0]}x{x.shape[1]})"
-    return WindowMoments(size, gram=gram / (high * wide), mean=xp.reshape(mean, (-1,)), label=label)
+    windows, label = (h - size + 1) * (w - size + 1), f"image({h}x{w})"
+    means = xp.reshape(rows @ x @ columns.T, (n, -1)) / windows
+    return [WindowMoments(size, gram=gram[:, :, one] / windows, mean=means[one, :], label=label) for one in range(n)]
+
+
+def filtered(images: Float[np.ndarray, "*n h w"], kernel: Float[np.ndarray, " p"]) -> Float[np.ndarray, "*n i j"]:
+    """x ⋆ g at the valid positions: by FFT where that is faster, as ``scipy.signal.choose_conv_method`` tells.
+
+    >>> filtered(np.arange(9.0).reshape(3, 3), np.array([1.0, 0.0, 0.0, -1.0])).tolist()
+    [[-4.0, -4.0], [-4.0, -4.0]]
+    """
+    from scipy import signal
+
+    x = np.asarray(images, dtype=float)
+    size = math.isqrt(kernel.size)
+    turned = kernel.reshape((1,) * (x.ndim - 2) + (size, size))[..., ::-1, ::-1]
+    return signal.convolve(x, turned, mode="valid")
 
 
 def _image(argument: str, image: Any, size: int, xp: Any = np) -> Any:
@@ -122,11 +159,11 @@ def _windows(length: int, size: int, xp: Any) -> Any:
 
 
 def _offset(gram: Any, x: Any, offset: tuple[int, int], size: int, rows: Any, columns: Any, xp: Any) -> None:
-    """Fill in C[(a, b), (a + p, b + q)] and its mirror image."""
-    (p, q), (h, w) = offset, x.shape
+    """Fill in C[(a, b), (a + p, b + q)] of every image, and its mirror image."""
+    (p, q), (_, h, w) = offset, x.shape
     first, last = max(0, -q), size - max(0, q)
-    left, right = x[: h - p, max(0, -q) : w - max(0, q)], x[p:, max(0, q) : w - max(0, -q)]
+    left, right = x[:, : h - p, max(0, -q) : w - max(0, q)], x[:, p:, max(0, q) : w - max(0, -q)]
     sums = rows[: size - p, : h - p] @ (left * right) @ columns[first:last, max(0, -q) : w - max(0, q)].T
     here = (np.arange(size - p)[:, None] * size + np.arange(first, last)).ravel()
     there = here + p * size + q
-    gram[here, there] = gram[there, here] = xp.reshape(sums, (-1,))
+    gram[here, there] = gram[there, here] = xp.reshape(sums, (sums.shape[0], -1)).T

@@ -88,6 +88,22 @@ class Series:
         """f' alone, for half of what both cost."""
         return self.derivative()(theta)
 
+    def about(self, zero: float, theta: Float[np.ndarray, "n starts"]) -> tuple[Any, Any]:
+        """f and f' near a double zero of f, exact to a rounding of the distance v to it and not of f's terms.
+
+            f = Σ_k −2 Re b_k sin²(kv/2) − Im b_k (sin kv − (k/m) sin mv),   b_k = a_k exp(ik zero), m the stride
+
+        as Σ Re b_k = Σ k Im b_k = 0.
+        """
+        v = (theta - zero)[:, None, :]
+        k = self.harmonics[1:, None]
+        b = self.coefficients[:, 1:, None] * np.exp(1j * k * zero)
+        half = np.sin(k * v / 2)
+        odd = np.sin(k * v) - k / self.stride * np.sin(self.stride * v)
+        even = 2 * np.sin((k + self.stride) * v / 2) * np.sin((k - self.stride) * v / 2)
+        value = np.sum(-2 * b.real * half**2 - b.imag * odd, axis=1)
+        return value, np.sum(k * (b.imag * even - b.real * np.sin(k * v)), axis=1)
+
     def derivative(self) -> Series:
         """f'."""
         return Series(1j * self.harmonics * self.coefficients, self.stride)
