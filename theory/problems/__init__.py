@@ -13,7 +13,10 @@ from theory.problems.filters import (
     segment,
 )
 from theory.problems.images import digits, load, read_idx
+from theory.problems.kernel_file import read_kernels
+from theory.problems.known_kernels import known_kernels
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.pictures import picture
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -47,12 +50,15 @@ __all__ = [
     "half_disc",
     "image_patches",
     "in_ball",
+    "known_kernels",
     "law",
     "load",
     "near_teacher",
     "patch_moment",
     "photograph",
+    "picture",
     "read_idx",
+    "read_kernels",
     "segment",
     "spectrum",
     "teacher",

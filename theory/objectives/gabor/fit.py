@@ -36,13 +36,14 @@ NARROWEST = 0.5
 STRETCH = 5.0
 """γ lies between its reciprocal and this."""
 
-_TOLERANCES = {"ftol": 1e-10, "xtol": 1e-10, "gtol": 1e-10}
-_EVALUATIONS = 40
+_TOLERANCES = {"ftol": 1e-9, "xtol": 1e-9, "gtol": 1e-9}
+_EVALUATIONS = 25
+"""By then the fit has long been found, or creeps along a wall of the box."""
 
 _FLAT = 1e9
 """λ of a blob."""
 
-THRESHOLDS = {3: 0.999}
+THRESHOLDS = {3: 0.9985, 4: 0.9105, 5: 0.7549, 6: 0.6258, 7: 0.5550, 9: 0.3288, 11: 0.2405}
 """R² that white noise reaches in less than one kernel of a thousand, by the kernel's side: see ``threshold``."""
 
 
@@ -198,6 +199,32 @@ def largest_of_noise(size: int, *, rng: np.random.Generator, n: int = 10_000) ->
         few = Found(found.u[:, best], found.rest[best], found.parameters[:, best])
         most = max(most, float(1 - _polished(few, columns[:, best], gabors(size)).rest.min()))
     return most
+
+
+def least_found(size: int, noise: float) -> float:
+    """At least so many of Gabor filters, of which noise is this part of the energy, reach the threshold.
+
+    The best fit explains no less than the plane in which the true filter and its quadrature lie. With p pixels and
+    noise N(0, τ²) in each, τ² = ν/(1 − ν) ‖g‖²/p, the part that this plane explains has a noncentral F law:
+
+        P = P(F'(2, p − 2; p(1 − ν)/ν) ≥ (p − 2)/2 · T/(1 − T)),   T the threshold
+
+    Raises
+    ------
+    BadInput
+        If ``noise`` is not in (0, 1).
+
+    Examples
+    --------
+    >>> round(least_found(7, 0.1), 6), round(least_found(5, 0.9), 6)
+    (1.0, 0.001)
+    """
+    from scipy.stats import ncf
+
+    if not 0 < checks.finite("noise", noise) < 1:
+        raise checks.refuse("noise", noise, "greater than 0 and less than 1")
+    p, least = checks.integer("size", size, least=LEAST) ** 2, threshold(size)
+    return float(ncf.sf((p - 2) / 2 * least / (1 - least), 2, p - 2, p * (1 - noise) / noise))
 
 
 def _columns(kernels: Any) -> tuple[Any, int, Any]:
