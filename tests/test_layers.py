@@ -26,6 +26,7 @@ ORDER = (
     "claims",
     "runs",
     "report",
+    "commands",
     "cli",
 )
 LONGEST = 400
