@@ -16,7 +16,8 @@ SIDE = 64
 """Side of the images of which a population's spectrum is given: many times the filter's."""
 
 Image = Annotated[
-    str, typer.Argument(metavar="IMAGE", help="A PNG or JPEG file; china or flower, photographs; white or smooth noise.")
+    str,
+    typer.Argument(metavar="IMAGE", help="A PNG or JPEG file; china or flower, photographs; white or smooth noise."),
 ]
 
 
@@ -96,5 +97,7 @@ def _default_step(moments: Any, true: Any, loss: str) -> float:
 
     curvature = float(Circle([moments], true, "mse" if loss == "rmse" else loss).curvature()[0])
     if not curvature > 0:
-        raise refuse("the curvature at the truth", curvature, "greater than 0; with γ = 1 and a long wave no angle is seen")
+        raise refuse(
+            "the curvature at the truth", curvature, "greater than 0; with γ = 1 and a long wave no angle is seen"
+        )
     return 0.1 / curvature

@@ -102,7 +102,9 @@ def _read(stream: Any, file: Path, name: str, limit: int, packed: int) -> np.nda
         raise _bad(file, f"of real numbers, but its array {name} holds {held}")
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > limit or claimed > max(1 << 24, 100 * packed):
-        raise _bad(file, f"of at most {limit} bytes, packed to a hundredth of them at most, but {name} claims {claimed}")
+        raise _bad(
+            file, f"of at most {limit} bytes, packed to a hundredth of them at most, but {name} claims {claimed}"
+        )
     entries = stream.read(claimed)
     if len(entries) < claimed:
         raise _bad(file, f"whole, but its array {name} claims {claimed} bytes, and has {len(entries)}")

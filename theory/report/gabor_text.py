@@ -21,21 +21,22 @@ _NAMES = 11
 """Columns that the name of a finding takes, with its mark."""
 
 _CAUTION = (
-    "Of white noise, less than one kernel in a thousand has so large an R². Of smooth noise many have: where all kernels "
-    "are smooth, R² says less than it seems to. The filter is centred in the kernel; one that sits elsewhere fits badly."
+    "Of white noise, less than one kernel in a thousand has so large an R². Of smooth noise many have: where all "
+    "kernels are smooth, R² says less than it seems to. The filter is centred in the kernel; one that sits elsewhere "
+    "fits badly."
 )
 
 _COLUMNS = "array                      size   kernels   Gabor-like     median R²   threshold"
-_EACH = "    kernel      R²    blob's        θ      λ       σ       γ       ψ        A"
+_EACH = " kernel      R²    blob's        θ      λ       σ       γ       ψ        A"
 
 
 def diagnosis(image: str, truth: GaborFilter, found: Diagnosis) -> str:
     """What was asked, the landscape, and every finding with what to do about it."""
+    shape = f"λ = {truth.wavelength:g}, σ = {truth.sigma:g}, γ = {truth.gamma:g}, ψ = {math.degrees(truth.psi):g}°"
     asked = [
         f"Learning the angle of a Gabor filter by descent: {found.loss} on {_tail(image, 20)}",
         "",
-        f"filter   {truth.size}x{truth.size}, λ = {truth.wavelength:g}, σ = {truth.sigma:g}, γ = {truth.gamma:g}, "
-        f"ψ = {math.degrees(truth.psi):g}°; the truth is {math.degrees(truth.theta):g}°",
+        f"filter   {truth.size}x{truth.size}, {shape}; the truth is {math.degrees(truth.theta):g}°",
         f"descent  from {math.degrees(found.start):g}°, at the constant step {found.step:.4g}",
         "",
     ]
@@ -104,10 +105,9 @@ def _threshold(fits: Fits) -> float:
 def _kernels(places: Any, fits: Fits) -> Iterator[str]:
     for i, place in enumerate(places):
         theta, wavelength, sigma, gamma, psi, amplitude = fits.parameters[:, i]
-        yield (
-            f"{place:10d} {fits.r2[i]:7.3f} {fits.blob_r2[i]:9.3f} {math.degrees(theta):7.0f}° {wavelength:6.2f} "
-            f"{sigma:7.2f} {gamma:7.2f} {math.degrees(psi):6.0f}° {amplitude:8.2g} {'Gabor' if fits.gaborlike[i] else ''}"
-        ).rstrip()
+        shape = f"{math.degrees(theta):7.0f}° {wavelength:6.2f} {sigma:7.2f} {gamma:7.2f} {math.degrees(psi):6.0f}°"
+        told = " Gabor" if fits.gaborlike[i] else ""
+        yield f"{place:7d} {fits.r2[i]:7.3f} {fits.blob_r2[i]:9.3f} {shape} {amplitude:8.2g}{told}"
 
 
 def gaborness_document(file: Path, found: Mapping[str, tuple[Any, Fits | None]]) -> str:

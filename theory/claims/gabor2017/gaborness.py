@@ -9,10 +9,11 @@ import numpy as np
 import theory
 from theory.claims import verdict
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
+from theory.claims.gabor2017 import PAPER
 
 PERMUTED, SMOOTH = "permuted pixels", "smooth noise"
 FALSE_ALARMS, BLOBS, CALLED = 0.01, 0.1, 0.9
-"""Most of the kernels of white noise, and of the blobs, that may be called Gabor filters; least of the Gabor filters."""
+"""Most of white noise and of the blobs that may be called Gabor filters, and least of the Gabor filters."""
 
 LITTLE = 0.1
 """Part of the energy that is noise where a Gabor filter must be called one, and a blob none."""
@@ -82,10 +83,10 @@ CLAIM = Claim(
     statement=(
         "A kernel is called a Gabor filter if the best fit of one, centred, with six parameters within bounds, has R² ≥ "
         "T(size), and Schwarz's criterion prefers it to a Gaussian blob. Form 'found': of Gabor filters with so much "
-        "noise that this is in doubt, at least the part P, from a noncentral F law, reach R² ≥ T. Form 'Gabor filters': "
-        "with a tenth of the energy noise, at least 0.9 of them are called so. Form 'false alarms': of white noise, at "
-        "most 0.01 reach R² ≥ T. Form 'blobs': of Gaussian blobs with a tenth of the energy noise, at most 0.1 are "
-        "called Gabor filters. Kernels of 5×5 and 7×7, paper profile also 11×11; exact binomial limits."
+        "noise that this is in doubt, at least the part P, from a noncentral F law, reach R² ≥ T. Form 'Gabor "
+        "filters': with a tenth of the energy noise, at least 0.9 of them are called so. Form 'false alarms': of "
+        "white noise, at most 0.01 reach R² ≥ T. Form 'blobs': of Gaussian blobs with a tenth of the energy noise, at "
+        "most 0.1 are called Gabor filters. Kernels of 5×5 and 7×7, paper profile also 11×11; exact binomial limits."
     ),
     hypotheses=("none: the kernels are drawn from the laws that the statement names",),
     proof=(
@@ -96,7 +97,7 @@ CLAIM = Claim(
         "for blobs was fixed after a first trial of 200 kernels of 5×5, of which 0.05 were called Gabor filters: with "
         "25 pixels the filter's further shapes, which Schwarz's criterion does not count, fit some noise."
     ),
-    source="B7 of the problem's statement, which asks for a tool validated on known kinds; threshold and law derived here",
+    source=f"{PAPER}. B7 of the problem's statement asks for a tool validated on known kinds; T and P derived here",
     controls={
         PERMUTED: "form 'Gabor filters' with the pixels of every kernel permuted",
         SMOOTH: "form 'false alarms' of smooth noise, which is no Gabor filter but has far fewer degrees of freedom",

@@ -31,6 +31,7 @@ __all__ = [
     "constant",
     "diagnose",
     "filtered",
+    "fit",
     "gradient_errors",
     "jacobian",
     "kernels",

@@ -145,7 +145,9 @@ def _slopes(family: Family, at: _Projected) -> Any:
     """
     _, by = jacobian(at.parameters, family.size, _NONLINEAR)
     slopes = family.chained(np.stack(by), at.parameters)
-    return slopes - sum(c[:, None, :] * column for c, column in zip(_solved(at.columns, slopes), at.columns, strict=True))
+    return slopes - sum(
+        c[:, None, :] * column for c, column in zip(_solved(at.columns, slopes), at.columns, strict=True)
+    )
 
 
 def _descend(family: Family, u: Any, kernels: Any) -> tuple[Any, Any]:
@@ -174,7 +176,7 @@ def _stepped(family: Family, u: Any, at: _Projected, damping: Any) -> Any:
     slopes = _slopes(family, at)
     gradient = np.einsum("dpn,pn->nd", slopes, at.residual)
     normal = np.einsum("dpn,epn->nde", slopes, slopes)
-    walled = ((u.T <= family.lower) & (gradient < 0)) | ((u.T >= family.upper) & (gradient > 0))
+    walled = ((family.lower >= u.T) & (gradient < 0)) | ((family.upper <= u.T) & (gradient > 0))
     gradient = np.where(walled, 0.0, gradient)
     normal = np.where(walled[:, :, None] | walled[:, None, :], 0.0, normal)
     diagonal = np.einsum("ndd->nd", normal)
