@@ -9,7 +9,7 @@ import numpy as np
 
 import theory
 from theory.claims import gabors, verdict
-from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
+from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting, Value
 from theory.claims.gabor2017 import PAPER
 
 PLAIN, TWICE = "plain descent", "double angle on the circle"
@@ -20,7 +20,7 @@ STARTS, BUDGET, TOLERANCE, MOST = 64, 240, 0.01, 0.9
 
 
 def cells(profile: Profile) -> list[Cell]:
-    noise = 120 if profile == "quick" else 480
+    noise = 100 if profile == "quick" else 480
     grid = [("white", False, noise), ("smooth", False, noise), ("photo", False, 120), ("photo", True, 120)]
     return [Cell({"on": on, "whitened": white, "pictures": n, "budget": BUDGET}) for on, white, n in grid]
 
@@ -53,7 +53,8 @@ def _every(name: str, success: Any, cell: Cell) -> Finding | None:
         return None
     every = np.all(success, axis=1)
     limits = verdict.proportion(int(every.sum()), every.size)
-    control, details = CONTROLS.get(name, ""), {"remedy": name, "rate": float(success.mean())}
+    details: dict[str, Value] = {"remedy": name, "rate": float(success.mean())}
+    control = CONTROLS.get(name, "")
     return Finding(MOST, float(every.mean()), *limits, form="every start", control=control, details=details)
 
 

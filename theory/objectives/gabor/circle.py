@@ -17,6 +17,9 @@ from theory.objectives.gabor.loss import LOSSES
 from theory.objectives.gabor.moments import WindowMoments
 from theory.objectives.gabor.series import Series
 
+NEAR = 1e-4
+"""E below this, relative to c, is summed anew, so that no more than 12 figures of it are ever lost."""
+
 
 class Circle:
     """ℓ(θ) of :class:`GaborLoss` with θ alone learned, on each of several images.
@@ -109,8 +112,12 @@ class Circle:
 
     def _squares(self, theta: Any) -> tuple[Any, Any]:
         """E and E', without loss of figures near the truth, where E has a double zero."""
-        same = self.learned.turned(self.truth.theta) == self.truth
-        return self.square.about(self.truth.theta, theta) if same else self.square.both(theta)
+        square, slope = self.square.both(theta)
+        if self.learned.turned(self.truth.theta) == self.truth:
+            near = square < NEAR * self.scale[:, None]
+            problem = np.nonzero(near)[0]
+            square[near], slope[near] = self.square.about(self.truth.theta, theta[near], problem)
+        return square, slope
 
     def rising(self) -> Series:
         """A series of the sign of dℓ/dθ: E', or for the correlation ½BQ' − B'Q."""

@@ -88,16 +88,16 @@ class Series:
         """f' alone, for half of what both cost."""
         return self.derivative()(theta)
 
-    def about(self, zero: float, theta: Float[np.ndarray, "n starts"]) -> tuple[Any, Any]:
-        """f and f' near a double zero of f, exact to a rounding of the distance v to it and not of f's terms.
+    def about(self, zero: float, theta: Float[np.ndarray, " m"], problem: Any) -> tuple[Any, Any]:
+        """f and f' of these problems at these angles, near a double zero: exact to a rounding of v, how far it is.
 
             f = Σ_k −2 Re b_k sin²(kv/2) − Im b_k (sin kv − (k/m) sin mv),   b_k = a_k exp(ik zero), m the stride
 
         as Σ Re b_k = Σ k Im b_k = 0.
         """
-        v = (theta - zero)[:, None, :]
-        k = self.harmonics[1:, None]
-        b = self.coefficients[:, 1:, None] * np.exp(1j * k * zero)
+        v = (theta - zero)[:, None]
+        k = self.harmonics[1:]
+        b = self.coefficients[problem, 1:] * np.exp(1j * k * zero)
         half = np.sin(k * v / 2)
         odd = np.sin(k * v) - k / self.stride * np.sin(self.stride * v)
         even = 2 * np.sin((k + self.stride) * v / 2) * np.sin((k - self.stride) * v / 2)
@@ -119,7 +119,7 @@ class Series:
         or none, if f' passes the same test, with max |f''|. Other cells are halved.
         """
         one = Series(self.coefficients[problem : problem + 1], self.stride)
-        rise, bend = float(one.bound(1)[0]), float(one.bound(2)[0])
+        rise, bend, level = float(one.bound(1)[0]), float(one.bound(2)[0]), ROUNDING * float(one.bound(0)[0])
         cells = max(FEWEST, 4 * int(one.harmonics[-1]))
         # Not at multiples of π/4, where zeros like to be.
         left, h, found, certain = 0.1 + 2 * math.pi * np.arange(cells) / cells, 2 * math.pi / cells, [], True
@@ -129,9 +129,12 @@ class Series:
             empty = ~crossing & (np.abs(low) + np.abs(high) > h * rise)
             monotone = ((down < 0) == (up < 0)) & (np.abs(down) + np.abs(up) > h * bend)
             found += [one._bisected(a, a + h) for a in left[crossing & monotone]]
-            open_cells = left[~empty & ~monotone]
-            if open_cells.size == 0 or depth == DEEPEST or h < 1e-9:
-                certain = open_cells.size == 0
+            # Where f and its change are rounding, as in a flat valley, halving would never end.
+            flat = ~empty & ~monotone & (np.maximum(np.abs(low), np.abs(high)) + h * np.abs(down) < level)
+            open_cells = left[~empty & ~monotone & ~flat]
+            certain = certain and not bool(flat.any())
+            if open_cells.size == 0 or depth == DEEPEST:
+                certain = certain and open_cells.size == 0
                 break
             h /= 2
             left = np.concatenate([open_cells, open_cells + h])

@@ -1,0 +1,176 @@
+"""B5: the landscape of the population, which no image is needed for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+import theory
+from theory.claims import gabors, verdict
+from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting, Value
+from theory.claims.gabor2017 import PAPER
+
+ODD = "ψ = π/4"
+GRID, STARTS, STEPS = 2880, 180, 300
+"""Angles at which minima are counted on the pixels; starts on a half-turn; steps of descent from each."""
+
+PLANE, FITS = 1e-2, 2.5
+"""Departure from the plane, over the largest loss; e-foldings that fit, so that what is cut off is some e^{−6}."""
+
+ANGLES = (-math.pi / 4, 0.0, math.pi / 8)
+
+
+def cells(profile: Profile) -> list[Cell]:
+    quick = profile == "quick"
+    base: dict[str, Value] = {"what": "landscape", "gamma": 0.5, "size": 15, "psi": 0.0, "side": 0, "pictures": 0}
+    gammas = (0.3, 0.5, 1.0) if quick else (0.2, 0.3, 0.5, 0.7, 1.0, 1.5)
+    grid = [Cell({**base, "gamma": gamma, "size": size}) for gamma in gammas for size in (15, 31)]
+    pictures = 300 if quick else 2000
+    mean = {**base, "what": "mean", "pictures": pictures}
+    return [
+        *grid,
+        *(Cell({**mean, "side": side}) for side in (32, 64)),
+        Cell({**base, "psi": math.pi / 4}, control=ODD),
+    ]
+
+
+def measure(cell: Cell, setting: Setting) -> Evidence:
+    if cell.parameters["what"] == "mean":
+        return _mean(cell, setting)
+    wavelengths, sigmas = ((4.0, 6.0, 9.0), (2.0, 3.0, 4.0))
+    if setting.profile == "paper":
+        wavelengths, sigmas = (4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0), (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
+    if cell.control:
+        wavelengths, sigmas = (6.0,), (3.0,)
+    rows = [_one(cell, *pair) for pair in itertools.product(wavelengths, sigmas)]
+    findings = [finding for found, _ in rows for finding in found]
+    names = rows[0][1]
+    return Evidence(findings, {name: [row[name] for _, row in rows] for name in names})
+
+
+def _one(cell: Cell, wavelength: float, sigma: float) -> tuple[list[Finding], dict[str, Any]]:
+    """The landscape of one filter."""
+    gabor = theory.objectives.gabor
+    chosen = Cell({**cell.parameters, "wavelength": wavelength, "sigma": sigma})
+    truth = gabors.truth(chosen)
+    white = gabor.white(truth.size)
+    circle, pixels = gabor.Circle([white], truth), gabor.GaborLoss(white, truth)
+    chart = gabor.landscape(circle)
+    details: dict[str, Value] = {"wavelength": wavelength, "sigma": sigma}
+    period = _period(pixels, truth)
+    findings = [Finding(1e-12, period, form="period", relation=Relation.UPPER, control=cell.control, details=details)]
+    row = {"wavelength_": wavelength, "sigma_": sigma, "share": chart.share, "minima": len(chart.minima) / 2}
+    plane = gabor.PlaneLoss(truth).loss
+    away = _departure(pixels, plane)
+    row |= {"plane_minima": int(np.sum(plane.derivative().zeros().slopes > 0)) / 2, "departure": away}
+    if cell.control:
+        return findings, row
+    certified = {"certified": 1.0 if chart.certain else -1.0}
+    counted = _counted(pixels)
+    row["reached"], undecided = _reached(circle)
+    findings.append(Finding(len(chart.minima) / 2, counted / 2, margins=certified, form="minima", details=details))
+    # Two edges of the valley, each known to one start; starts still on their way count either way.
+    width = 2 / STARTS
+    limits = row["reached"] - width, row["reached"] + width + undecided
+    findings.append(
+        Finding(
+            chart.share,
+            row["reached"],
+            *limits,
+            margins=certified,
+            form="basin",
+            details={**details, "undecided": undecided},
+        )
+    )
+    fits = {"the window fits": truth.size / 2 * min(truth.gamma, 1.0) / sigma - FITS}
+    fits["the pixels suffice"] = (math.pi - 2 * math.pi / wavelength) * sigma - FITS
+    findings.append(Finding(PLANE, away, margins=fits, form="plane", relation=Relation.UPPER, details=details))
+    findings.append(
+        Finding(
+            row["plane_minima"], len(chart.minima) / 2, margins=fits | certified, form="plane minima", details=details
+        )
+    )
+    return findings, row
+
+
+def _period(pixels: Any, truth: Any) -> float:
+    """max |ℓ(θ + π) − ℓ(θ)| over max ℓ, pixel by pixel."""
+    theta = truth.theta + 0.1 + np.linspace(0, math.pi, 91)
+    here, there = pixels.value(theta[None]), pixels.value(theta[None] + math.pi)
+    return float(np.max(np.abs(here - there)) / np.max(here))
+
+
+def _departure(pixels: Any, plane: Any) -> float:
+    """max |ℓ − ℓ_plane| over max ℓ_plane."""
+    theta = np.linspace(0, 2 * math.pi, 181)[None]
+    expected = plane(theta)[0]
+    return float(np.max(np.abs(pixels.value(theta) - expected)) / np.max(expected))
+
+
+def _counted(pixels: Any) -> int:
+    """The minima on the circle, counted on a grid from the pixels, by none of the series."""
+    loss = pixels.value(2 * math.pi * (0.5 + np.arange(GRID))[None] / GRID)
+    return int(np.sum((loss < np.roll(loss, 1)) & (loss <= np.roll(loss, -1))))
+
+
+def _reached(circle: Any) -> tuple[float, float]:
+    """The share of starts, evenly over a half-turn, that descent takes to the truth; and of those still on their "
+    "way.
+    """
+    start = circle.truth.theta + math.pi * (0.5 + np.arange(STARTS))[None] / STARTS
+    method = theory.descent.HeavyBall(1 / circle.steepest()[:, None])
+    end, _ = theory.descent.turn(circle.gradient, start, method, STEPS)
+    there = circle.off(end) < 0.01
+    still = np.abs(circle.gradient(end)) < 1e-6 * np.abs(circle.gradient(start)).max()
+    return float(there.mean()), float((~there & ~still).mean())
+
+
+def _mean(cell: Cell, setting: Setting) -> Evidence:
+    """The mean over images of the mean squared error, by filtering them."""
+    truth, side = gabors.truth(cell), int(cell.parameters["side"])
+    pictures = theory.problems.textures("white", int(cell.parameters["pictures"]), side, rng=setting.rng)
+    loss = theory.objectives.gabor.GaborLoss(theory.objectives.gabor.white(truth.size), truth)
+    expected = loss.value(np.array([ANGLES]))
+    findings = []
+    for theta, predicted in zip(ANGLES, expected, strict=True):
+        error = theory.objectives.gabor.filtered(pictures, truth.turned(theta).kernel() - truth.kernel())
+        values = np.mean(error**2, axis=(1, 2))
+        low, high = verdict.bootstrap(values, rng=setting.rng)
+        mean = float(values.mean())
+        findings.append(
+            Finding(float(predicted), mean, min(low, mean), max(high, mean), form="mean", details={"theta": theta})
+        )
+    columns = {"theta": list(ANGLES), "expected": expected, "measured": [f.measured for f in findings]}
+    return Evidence(findings, columns)
+
+
+CLAIM = Claim(
+    key="gabor2017.population",
+    title="The landscape of the population (B5)",
+    relation=Relation.TIGHT,
+    statement=(
+        "Over white noise the expected mean squared error is ‖g(θ) − g(θ*)‖², whatever the size of the image (form "
+        "'mean': images of 32×32 and of 64×64, at three angles). For ψ = 0 it has the period π ('period'). The "
+        "number of its minima in a half-turn ('minima'), certified, is that counted on a grid of 2,880 angles from "
+        "the pixels; the part of the circle that drains into the truth ('basin'), certified, is that of 180 starts "
+        "from which descent at 1/max|ℓ''| comes there. Where the filter fits its window and its pixels, the "
+        "landscape is that of the plane, in closed form, to 1 % of the largest loss ('plane'), with as many minima "
+        "('plane minima'). Grid over λ, σ, γ, windows of 15×15 and 31×31."
+    ),
+    hypotheses=(
+        "the landscape is certified",
+        "forms 'plane': half the window is 2.5 σ/min(γ, 1) or more, and (π − 2π/λ)σ is 2.5 or more",
+    ),
+    proof=(
+        "E[zzᵀ] = I. In the plane the overlap of two Gabor filters is a Gaussian integral. The window cuts off, and "
+        "pixels alias, what is e^{−6} or so under the hypotheses."
+    ),
+    source=f"{PAPER}. B5 of the problem's statement; the closed form of the plane and what it says derived here",
+    controls={ODD: "a filter that is not even: it has not the period π"},
+    cells=cells,
+    measure=measure,
+    headline="basin",
+)
