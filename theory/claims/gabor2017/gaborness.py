@@ -21,7 +21,7 @@ LITTLE = 0.1
 MUCH = {5: (0.25, 0.35), 7: (0.45, 0.55), 11: (0.75, 0.85)}
 """The same, by the kernel's side, where the bound on R² ≥ threshold is between 0 and 1, and so can be told."""
 
-AMOUNT = {"quick": {"gabor": 250, "white": 1500, "blob": 250}, "paper": {"gabor": 1000, "white": 4000, "blob": 1000}}
+AMOUNT = {"quick": {"gabor": 250, "white": 1500, "blob": 250}, "paper": {"gabor": 600, "white": 2000, "blob": 600}}
 
 
 def cells(profile: Profile) -> list[Cell]:
@@ -81,12 +81,13 @@ CLAIM = Claim(
     title="What looks like a Gabor filter (B7)",
     relation=Relation.LOWER,
     statement=(
-        "A kernel is called a Gabor filter if the best fit of one, centred, with six parameters within bounds, has R² ≥ "
-        "T(size), and Schwarz's criterion prefers it to a Gaussian blob. Form 'found': of Gabor filters with so much "
-        "noise that this is in doubt, at least the part P, from a noncentral F law, reach R² ≥ T. Form 'Gabor "
+        "A kernel is called a Gabor filter if the best fit of one, centred, with six parameters in bounds, has R² ≥ "
+        "T(size), and Schwarz's criterion prefers it to a Gaussian blob. Form 'found': of Gabor filters with so "
+        "much noise that this is in doubt, at least the part P, from a noncentral F law, reach R² ≥ T. Form 'Gabor "
         "filters': with a tenth of the energy noise, at least 0.9 of them are called so. Form 'false alarms': of "
-        "white noise, at most 0.01 reach R² ≥ T. Form 'blobs': of Gaussian blobs with a tenth of the energy noise, at "
-        "most 0.1 are called Gabor filters. Kernels of 5×5 and 7×7, paper profile also 11×11; exact binomial limits."
+        "white noise, at most 0.01 reach R² ≥ T. Form 'blobs': of Gaussian blobs with a tenth of the energy noise, "
+        "at most 0.1 are called Gabor filters. Kernels of 5×5 and 7×7, paper profile also 11×11; exact binomial "
+        "limits."
     ),
     hypotheses=("none: the kernels are drawn from the laws that the statement names",),
     proof=(
