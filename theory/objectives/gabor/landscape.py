@@ -16,13 +16,17 @@ NEAR = 1e-6
 
 @dataclass(frozen=True)
 class Minimum:
-    """A minimum, its loss, the maxima to its left and right (``right`` may exceed 2π), and whether it is a truth."""
+    """A minimum, its loss, the maxima to its left and right (``right`` may exceed 2π), and whether it is a truth.
+
+    ``depth`` is how far the lower of the two maxima stands above it.
+    """
 
     angle: float
     loss: float
     left: float
     right: float
     true: bool
+    depth: float
 
     @property
     def width(self) -> float:
@@ -81,7 +85,8 @@ def landscape(circle: Circle, problem: int = 0) -> Landscape:
         left = peaks[np.argmin((angle - peaks) % (2 * math.pi))]
         right = left + min((peak - left) % (2 * math.pi) or 2 * math.pi for peak in peaks)
         true = bool(circle.off(angle) < NEAR)
-        minima.append(Minimum(float(angle), _loss(circle, angle, problem), float(left), float(right), true))
+        loss, rims = _loss(circle, angle, problem), [_loss(circle, rim, problem) for rim in (left, right)]
+        minima.append(Minimum(float(angle), loss, float(left), float(right), true, min(rims) - loss))
     maxima = tuple(Maximum(float(angle), _loss(circle, angle, problem)) for angle in peaks)
     return Landscape(tuple(minima), maxima, zeros.certain and len(peaks) == len(valleys) > 0)
 

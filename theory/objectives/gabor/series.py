@@ -18,8 +18,8 @@ FEWEST, MOST = 64, 4096
 ROUNDING = 1e-14
 """Coefficients below this, relative to the largest, are rounding of the samples: sums of some hundred terms."""
 
-DEEPEST = 40
-"""Halvings of a cell before whether it holds a zero is left undecided."""
+DEEPEST, BISECTIONS = 40, 50
+"""Halvings of a cell before whether it holds a zero is left undecided; and of one that holds a single zero."""
 
 
 class Zeros(NamedTuple):
@@ -115,29 +115,32 @@ class Series:
     def zeros(self, problem: int = 0) -> Zeros:
         """All zeros of one problem's f on the circle.
 
-        In a cell of width h, f has no zero if its ends agree in sign and |f(a)| + |f(b)| > h max|f'|, and exactly one,
-        or none, if f' passes the same test, with max |f''|. Other cells are halved.
+        About the middle of a cell of half-width r, with M₄ ≥ max |f⁗|, f has no zero if
+
+            |f| > |f'| r + |f''| r²/2 + |f'''| r³/6 + M₄ r⁴/24
+
+        and at most one if f' passes the same test. Other cells are halved.
         """
         one = Series(self.coefficients[problem : problem + 1], self.stride)
-        rise, bend, level = float(one.bound(1)[0]), float(one.bound(2)[0]), ROUNDING * float(one.bound(0)[0])
-        cells = max(FEWEST, 4 * int(one.harmonics[-1]))
+        sides = [one, one.derivative(), one.derivative().derivative()]
+        bend, level = float(one.bound(4)[0]), ROUNDING * float(one.bound(0)[0])
+        cells = max(FEWEST, 2 * int(one.harmonics[-1]))
         # Not at multiples of π/4, where zeros like to be.
-        left, h, found, certain = 0.1 + 2 * math.pi * np.arange(cells) / cells, 2 * math.pi / cells, [], True
+        middle, r, found, certain = 0.1 + 2 * math.pi * np.arange(cells) / cells, math.pi / cells, [], True
         for depth in range(DEEPEST + 1):
-            (low, down), (high, up) = (one._at(left), one._at(left + h))
-            crossing = (low < 0) != (high < 0)
-            empty = ~crossing & (np.abs(low) + np.abs(high) > h * rise)
-            monotone = ((down < 0) == (up < 0)) & (np.abs(down) + np.abs(up) > h * bend)
-            found += [one._bisected(a, a + h) for a in left[crossing & monotone]]
+            (f, d1), (_, d2), (_, d3) = (side._at(middle) for side in sides)
+            d1, d2, d3 = np.abs(d1), np.abs(d2), np.abs(d3)
+            empty = np.abs(f) > r * (d1 + r / 2 * (d2 + r / 3 * (d3 + r / 4 * bend)))
+            single = ~empty & (d1 > r * (d2 + r / 2 * (d3 + r / 3 * bend)))
+            found += one._crossings(middle[single], r)
             # Where f and its change are rounding, as in a flat valley, halving would never end.
-            flat = ~empty & ~monotone & (np.maximum(np.abs(low), np.abs(high)) + h * np.abs(down) < level)
-            open_cells = left[~empty & ~monotone & ~flat]
-            certain = certain and not bool(flat.any())
-            if open_cells.size == 0 or depth == DEEPEST:
-                certain = certain and open_cells.size == 0
+            flat = ~empty & ~single & (np.abs(f) + r * d1 < level)
+            middle = middle[~empty & ~single & ~flat]
+            certain = certain and not bool(flat.any()) and (depth < DEEPEST or middle.size == 0)
+            if middle.size == 0:
                 break
-            h /= 2
-            left = np.concatenate([open_cells, open_cells + h])
+            r /= 2
+            middle = np.concatenate([middle - r, middle + r])
         angles = np.sort(np.mod(np.array(found), 2 * math.pi))
         return Zeros(angles, one._at(angles)[1], certain)
 
@@ -145,11 +148,17 @@ class Series:
         value, slope = self.both(theta[None, :])
         return value[0], slope[0]
 
-    def _bisected(self, a: float, b: float) -> float:
-        """The zero in a cell where f is monotone, to a rounding of its place."""
-        from scipy.optimize import brentq
-
-        return float(brentq(lambda theta: float(self._at(np.array([theta]))[0][0]), a, b, xtol=1e-15))
+    def _crossings(self, middle: Float[np.ndarray, " m"], r: float) -> list[float]:
+        """The zeros in cells where f is monotone, to a rounding of their places: bisection, all at once."""
+        low, high = middle - r, middle + r
+        below = self._at(low)[0] < 0
+        crossed = below != (self._at(high)[0] < 0)
+        low, high, below = low[crossed], high[crossed], below[crossed]
+        for _ in range(BISECTIONS if low.size else 0):
+            half = (low + high) / 2
+            same = (self._at(half)[0] < 0) == below
+            low, high = np.where(same, half, low), np.where(same, high, half)
+        return ((low + high) / 2).tolist()
 
 
 def _trimmed(a: Any, size: Any) -> tuple[Any, int]:
