@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
-from theory.report import filter_figures, image_figures, sgd_figures
+from theory.report import filter_figures, gabor_figures, image_figures, sgd_figures
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ FIGURES: Mapping[str, Drawing] = {
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
     **{
         key: Drawing(*drawing)
-        for drawings in (filter_figures.DRAWINGS, sgd_figures.DRAWINGS, image_figures.DRAWINGS)
+        for drawings in (module.DRAWINGS for module in (filter_figures, sgd_figures, image_figures, gabor_figures))
         for key, drawing in drawings.items()
     },
 }
