@@ -90,7 +90,7 @@ def test_is_drawn_of_the_columns_that_it_names_and_no_others(key, tmp_path):
 class TestOriginal:
     def test_a_column_for_each_kind_of_image(self):
         figure = drawn("gabor2017.original")
-        assert [ax.get_title() for ax in figure.axes[:2]] == ["white image", "photo image"]
+        assert [ax.get_title() for ax in figure.axes[:2]] == ["white noise", "photograph"]
 
     def test_the_smallest_step_the_largest_and_the_cure(self):
         (legend,) = drawn("gabor2017.original").legends
@@ -122,6 +122,13 @@ class TestKink:
         marks = right.lines[0]
         assert marks.get_xdata().tolist() == [0.01, 0.1]
         assert marks.get_ydata() == pytest.approx([0.0075, 0.075])
+
+    def test_runs_at_rest_are_drawn_at_the_bottom(self):
+        rows = kink()
+        rows.loc[(rows["momentum"] == 0.9) & (rows["predicted_jump"] == 0.1), "off"] = 1.0
+        _, right = drawn("gabor2017.kink", rows).axes
+        assert right.get_title() == "jumps at the end (at the bottom: at rest in another valley)"
+        assert min(right.lines[1].get_ydata()) == pytest.approx(0.01 / 15)
 
 
 class TestStability:

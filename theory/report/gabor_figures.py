@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 LEAST = 1e-16
 """Losses below are rounding, and are drawn there."""
 
+AT_REST = 10.0
+"""Jumps smaller than the smallest predicted one by this factor are drawn there."""
+
 WINDOW = 40
 """Iterations of the cycle that are drawn."""
+
+NAMES = {"white": "white noise", "smooth": "smooth noise", "photo": "photograph"}
 
 TURN = (-180, -90, 0, 90, 180)
 
@@ -35,7 +40,7 @@ def original(rows: pd.DataFrame) -> Figure:
         runs = _runs(here)
         _on_landscape(above, here[here["what"] == "landscape"], runs)
         _against_iteration(below, runs)
-        above.set(title=f"{kind} image")
+        above.set(title=NAMES.get(kind, kind))
     axes[0, 0].set_ylabel("root mean squared error")
     axes[1, 0].set_ylabel("θ − θ*")
     found = {label: line for line, label in zip(*axes[1, 0].get_legend_handles_labels(), strict=True)}
@@ -76,7 +81,7 @@ def _against_iteration(ax: Axes, runs: Mapping[str, pd.DataFrame]) -> None:
 
     for (run, points), look in zip(runs.items(), _looks(), strict=False):
         ordered = points.sort_values("iteration")
-        ax.plot(ordered["iteration"] + 1, _wrapped(ordered["theta"]), label=run, linewidth=0.7, alpha=0.85, **look)
+        ax.plot(ordered["iteration"] + 1, _wrapped(ordered["theta"]), label=run, linewidth=0.7, markevery=0.012, **look)
     _degrees(ax.yaxis, ax.set_ylim)
     for truth in (-180, 0, 180):
         ax.axhline(truth, color=GUIDE, linestyle=":", linewidth=1.1)
@@ -110,7 +115,7 @@ def kink(rows: pd.DataFrame) -> Figure:
 
     from theory.report.style import looks
 
-    figure = Figure(figsize=(8.6, 3.4))
+    figure = Figure(figsize=(9.8, 3.4))
     left, right = figure.subplots(1, 2)
     momenta = sorted(rows["momentum"].unique().tolist())
     one = rows[(rows["on"] == rows["on"].iloc[-1]) & (rows["momentum"] == momenta[0])]
@@ -120,7 +125,8 @@ def kink(rows: pd.DataFrame) -> Figure:
         run = one[one["predicted_jump"] == jump].sort_values("iteration").tail(WINDOW)
         look: dict[str, Any] = {"color": colours[jump], "marker": markers[jump], "markersize": 3, "linewidth": 0.8}
         left.plot(run["iteration"], run["off"] / jump, label=f"ηs = {jump:g}", **look)
-    left.set(xlabel="iteration", ylabel="(θ − θ*) / (η s)", title=f"{one['on'].iloc[0]}, no momentum", ylim=(-1.6, 1.1))
+    left.set(xlabel="iteration", ylabel="(θ − θ*) / (η s)", ylim=(-1.6, 1.1))
+    left.set_title(f"{NAMES.get(one['on'].iloc[0], one['on'].iloc[0])}, no momentum")
     left.legend(ncols=2, loc="lower center")
     _jumps(right, rows, momenta)
     return figure
@@ -132,6 +138,7 @@ def _jumps(ax: Axes, rows: pd.DataFrame, momenta: Sequence[float]) -> None:
 
     kinds = list(rows["on"].unique())
     colours, markers = looks(kinds)
+    ends = [rows["predicted_jump"].min() / 1.5, rows["predicted_jump"].max() * 1.5]
     run = ["on", "momentum", "predicted_jump"]
     ordered = rows.sort_values([*run, "iteration"])
     jumps = ordered.assign(jump=ordered.groupby(run)["off"].diff().abs()).groupby(run)["jump"].mean().reset_index()
@@ -141,14 +148,15 @@ def _jumps(ax: Axes, rows: pd.DataFrame, momenta: Sequence[float]) -> None:
             fill = colours[kind] if momentum == momenta[0] else "white"
             look: dict[str, Any] = {"color": colours[kind], "marker": markers[kind], "markerfacecolor": fill}
             name = f"{kind}, momentum {momentum:g}"
-            ax.plot(here["predicted_jump"], here["jump"], linestyle="none", label=name, **look)
-    ends = [rows["predicted_jump"].min() / 1.5, rows["predicted_jump"].max() * 1.5]
+            level = here["jump"].clip(lower=ends[0] / AT_REST)
+            ax.plot(here["predicted_jump"], level, linestyle="none", label=name, **look)
     ax.plot(ends, ends, color=GUIDE, linestyle=":", linewidth=1.1, label="measured = predicted", zorder=0)
     ax.set(
         xscale="log", yscale="log", xlabel="predicted: step × slope η s (radians)", ylabel="mean jump |Δθ| (radians)"
     )
-    ax.set_title("jumps at the end")
-    ax.legend(fontsize=7)
+    resting = " (at the bottom: at rest in another valley)" if jumps["jump"].min() < ends[0] / AT_REST else ""
+    ax.set_title(f"jumps at the end{resting}")
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def stability(rows: pd.DataFrame) -> Figure:
@@ -195,6 +203,7 @@ def population(rows: pd.DataFrame) -> Figure:
         _tiled(ax, [f"{x:g}" for x in waves], [f"{y:g}" for y in sigmas])
         ax.set(title=f"γ = {panel['gamma']:g}, {side}×{side} pixels")
     label_outer(axes, "wavelength λ", "σ")
+    figure.suptitle("part of the circle that drains into the truth; below, minima on a half-turn", fontsize=9)
     return figure
 
 
