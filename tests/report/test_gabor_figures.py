@@ -157,7 +157,7 @@ class TestRemedies:
     def test_a_tile_for_each_remedy_and_kind(self):
         (ax,) = drawn("gabor2017.remedies").axes
         assert [label.get_text() for label in ax.get_yticklabels()] == ["plain descent", "disc"]
-        assert [label.get_text() for label in ax.get_xticklabels()] == ["white", "photo,\nwhitened"]
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["white noise", "photograph,\nwhitened"]
         assert sorted(words(ax)) == ["100.0%\n95% – 100%"] * 2 + ["25.0%\n20% – 30%"] * 2
 
     def test_darker_is_better(self):

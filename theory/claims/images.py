@@ -141,7 +141,7 @@ def gaborness(filters: Any) -> dict[str, float]:
         return {}
     fits = theory.objectives.gabor.fit(kernels)
     called, chance = fits.gaborlike, theory.objectives.gabor.threshold(size)
-    return {"Gabor R²": float(np.median(fits.r2)), "R² of noise": chance, "called Gabor filters": float(called.mean())}
+    return {"Gabor R²": float(np.median(fits.r2)), "called Gabor filters": float(called.mean()), "threshold": chance}
 
 
 def columns(found: Learned) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def kink(rows: pd.DataFrame) -> Figure:
         run = one[one["predicted_jump"] == jump].sort_values("iteration").tail(WINDOW)
         look: dict[str, Any] = {"color": colours[jump], "marker": markers[jump], "markersize": 3, "linewidth": 0.8}
         left.plot(run["iteration"], run["off"] / jump, label=f"ηs = {jump:g}", **look)
-    left.set(xlabel="iteration", ylabel="(θ − θ*) / (η s)", ylim=(-1.6, 1.1))
+    left.set(xlabel="iteration (the last ones)", ylabel="(θ − θ*) / (η s)", ylim=(-1.6, 1.1))
     left.set_title(f"{NAMES.get(one['on'].iloc[0], one['on'].iloc[0])}, no momentum")
     left.legend(ncols=2, loc="lower center")
     _jumps(right, rows, momenta)
@@ -179,6 +179,8 @@ def stability(rows: pd.DataFrame) -> Figure:
         ax.axvline(1, color=GUIDE, linestyle=":", linewidth=1.3)
         ax.set(yscale="log", title=f"{'mean squared error' if loss == 'mse' else loss}, momentum {momentum:g}")
     label_outer(axes, "step / predicted threshold 2(1 + μ)/ℓ''(θ*)", "largest loss at the end")
+    start = "from 0.1 radians off the truth, where a smaller step, too, may throw a run out of its valley"
+    figure.suptitle(f"descent {start}", fontsize=9)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(kinds))
     return figure
 
@@ -218,8 +220,8 @@ def remedies(rows: pd.DataFrame) -> Figure:
     for row in rows.to_dict("records"):
         place = kinds.index({"on": row["on"], "whitened": row["whitened"]}), names.index(row["remedy"])
         _tile(ax, *place, row["rate"], f"{row['rate']:.1%}\n{row['rate_low']:.0%} – {row['rate_high']:.0%}")
-    words = [f"{kind['on']}{', whitened' if kind['whitened'] else ''}" for kind in kinds]
-    _tiled(ax, [word.replace(", ", ",\n") for word in words], names)
+    words = [NAMES.get(kind["on"], kind["on"]) + (",\nwhitened" if kind["whitened"] else "") for kind in kinds]
+    _tiled(ax, words, names)
     ax.invert_yaxis()
     pictures = sorted(rows["pictures"].unique().tolist())
     ax.set(title=f"runs that find the truth; {pictures[0]:g} images or more × 64 starts", xlabel="images")

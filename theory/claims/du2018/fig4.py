@@ -60,6 +60,7 @@ def _cosine(pair: _Pair, setting: Setting, control: str) -> Finding:
         "gradient over that at 0": pair.gradient,
         "cosine after a twentieth of the steps": pair.earlier,
         **images.gaborness(learned[:, None]),
+        "Gabor R² of the true filter": images.gaborness(pair.true[:, None])["Gabor R²"],
     }
     return Finding(ALIKE, measured, rounding=1e-12, control=control, details=details)
 
