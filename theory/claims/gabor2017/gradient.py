@@ -12,7 +12,7 @@ EXACT = 1e-12
 
 
 def cells(profile: Profile) -> list[Cell]:
-    points = 64 if profile == "quick" else 1024
+    points = 64 if profile == "quick" else 256
     grid = [(on, loss) for on in (*gabors.POPULATIONS, *gabors.IMAGES) for loss in ("mse", "rmse", "correlation")]
     return [Cell({"on": on, "loss": loss, "pictures": 1, "points": points}) for on, loss in grid]
 

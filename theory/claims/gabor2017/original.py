@@ -21,7 +21,7 @@ AWAY, TAIL, CURED = 0.005, 100, 1e-6
 
 
 def cells(profile: Profile) -> list[Cell]:
-    steps = 1000 if profile == "quick" else 20_000
+    steps = 1000 if profile == "quick" else 5000
     base: dict[str, Value] = {"on": "", "momentum": 0.0, "pictures": 1, "steps": steps}
     grid = [Cell({**base, "on": on, "momentum": mu}) for on in gabors.IMAGES for mu in (0.0, 0.9)]
     return [*grid, *(Cell({**base, "on": "white"}, control=name) for name in (UNROOTED, NO_DISC))]

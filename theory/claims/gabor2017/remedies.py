@@ -20,7 +20,7 @@ STARTS, BUDGET, TOLERANCE, MOST = 64, 240, 0.01, 0.9
 
 
 def cells(profile: Profile) -> list[Cell]:
-    noise = 100 if profile == "quick" else 480
+    noise = 100 if profile == "quick" else 300
     grid = [("white", False, noise), ("smooth", False, noise), ("photo", False, 120), ("photo", True, 120)]
     return [Cell({"on": on, "whitened": white, "pictures": n, "budget": BUDGET}) for on, white, n in grid]
 

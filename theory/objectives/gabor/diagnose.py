@@ -17,7 +17,7 @@ from theory.objectives.gabor.landscape import Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import GaborLoss
 from theory.objectives.gabor.moments import WindowMoments, of_image
 
-STEPS = 5000
+STEPS = 2000
 """Steps of descent that a start is followed for."""
 
 SETTLED = 1e-10

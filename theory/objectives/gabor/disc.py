@@ -21,8 +21,8 @@ class Disc:
     z = exp(imθ), m = 2 for an even filter (the double angle) and 1 for any other: within the disc it is the filter
     averaged over angles (Poisson's kernel), at z = 0 over all of them. On the circle ℓ is the mean squared error.
 
-    Derived here: the mean over angles of a loss with one minimum too many need not have it, so that from a false
-    minimum on the circle descent goes inward.
+    Derived here. A false minimum on the circle need be none in the disc: there the filter is as wrong as at any angle
+    near it, and a mean over angles is less so, so descent goes inward and comes out elsewhere.
 
     Examples
     --------

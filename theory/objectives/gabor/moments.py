@@ -164,6 +164,6 @@ def _offset(gram: Any, x: Any, offset: tuple[int, int], size: int, rows: Any, co
     first, last = max(0, -q), size - max(0, q)
     left, right = x[:, : h - p, max(0, -q) : w - max(0, q)], x[:, p:, max(0, q) : w - max(0, -q)]
     sums = rows[: size - p, : h - p] @ (left * right) @ columns[first:last, max(0, -q) : w - max(0, q)].T
-    here = (np.arange(size - p)[:, None] * size + np.arange(first, last)).ravel()
-    there = here + p * size + q
+    here = xp.asarray((np.arange(size - p)[:, None] * size + np.arange(first, last)).ravel())
+    there = here + (p * size + q)
     gram[here, there] = gram[there, here] = xp.reshape(sums, (sums.shape[0], -1)).T
