@@ -27,6 +27,7 @@ ORDER = (
     "claims",
     "runs",
     "report",
+    "commands",
     "cli",
 )
 LONGEST = 400

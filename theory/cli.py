@@ -1,4 +1,4 @@
-"""The command ``theory``: list, explain, verify, figures. Nothing heavy is imported before a command needs it."""
+"""The command ``theory``, all of its subcommands. Nothing heavy is imported before a command needs it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ import typer
 
 import theory
 from theory.checks import BadInput
+from theory.commands import diagnose
+from theory.commands.gaborness import gaborness
+from theory.commands.options import FAILED, OK, USAGE, Json, note, whole
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
     from theory.report.progress import Follower
     from theory.runs.engine import Progress
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="theory",
@@ -33,25 +36,14 @@ app = typer.Typer(
 Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY|GLOB", help="Claims; all of them by default.")]
 Profile = Annotated[str, typer.Option(metavar="quick|paper", help="Size of the grids.")]
 Backend = Annotated[str, typer.Option(metavar="numpy|cupy", help="Library that measures.")]
-
-
-def _whole(text: str) -> int:
-    """A whole number from the command line; the line that refuses any other names it."""
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}; it must be a whole number") from None
-
-
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.", parser=_whole)]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random streams.", parser=whole)]
 Jobs = Annotated[
-    int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.", parser=_whole)
+    int | None, typer.Option(metavar="N", help="Processes; by default one per available CPU.", parser=whole)
 ]
 Images = Annotated[
     str, typer.Option(metavar="SOURCE", help="Real images: digits, the path of an IDX file, or a name on OpenML.")
 ]
 Rerun = Annotated[bool, typer.Option("--rerun", help="Measure anew what an interrupted run has measured.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
 
@@ -83,12 +75,8 @@ def _exit_code() -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    _note(message)
+    note(message)
     return code
-
-
-def _note(message: str) -> None:
-    typer.echo(f"theory: {' '.join(message.split())}", err=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -253,6 +241,10 @@ def figures(profile: Profile = "quick", out: Out = Path("results")) -> int:
     """
     from theory.report.figures import draw_all
 
-    for path in draw_all(out, profile, warn=_note):
+    for path in draw_all(out, profile, warn=note):
         typer.echo(path)
     return OK
+
+
+app.add_typer(diagnose.app)
+app.command()(gaborness)

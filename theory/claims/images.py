@@ -129,6 +129,21 @@ def mean(
     return Finding(predicted, centre, low, high, form=form, relation=relation, control=control, details=spread)
 
 
+def gaborness(filters: Any) -> dict[str, float]:
+    """How much of some learned filters, columns, a Gabor filter explains: details for a finding.
+
+    Of a filter without an answer, as where no patch is active, nothing.
+    """
+    size = round(filters.shape[0] ** 0.5)
+    kernels = filters.T.reshape(-1, size, size)
+    kernels = kernels[~theory.objectives.gabor.constant(kernels)]
+    if len(kernels) == 0:
+        return {}
+    fits = theory.objectives.gabor.fit(kernels)
+    called, chance = fits.gaborlike, theory.objectives.gabor.threshold(size)
+    return {"Gabor R²": float(np.median(fits.r2)), "called Gabor filters": float(called.mean()), "threshold": chance}
+
+
 def columns(found: Learned) -> dict[str, Any]:
     """The points behind the figure: the relative loss along every run, and that in units of its first value."""
     reduction = found.relative / found.relative[0]

@@ -14,7 +14,10 @@ from theory.problems.filters import (
     segment,
 )
 from theory.problems.images import digits, load, read_idx
+from theory.problems.kernel_file import read_kernels
+from theory.problems.known_kernels import known_kernels
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.pictures import picture
 from theory.problems.separation import SIZES, data_sets, layers, separable, tone
 from theory.problems.starts import (
     ball_chance,
@@ -53,6 +56,7 @@ __all__ = [
     "half_disc",
     "image_patches",
     "in_ball",
+    "known_kernels",
     "labels",
     "law",
     "layers",
@@ -60,8 +64,10 @@ __all__ = [
     "near_teacher",
     "patch_moment",
     "photograph",
+    "picture",
     "random_filters",
     "read_idx",
+    "read_kernels",
     "real_rooted",
     "segment",
     "separable",

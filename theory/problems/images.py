@@ -187,7 +187,7 @@ def read_idx(path: str | os.PathLike[str], *, limit: int = LARGEST) -> Shaped[np
         ``limit``; there are fewer or more entries than it claims; or the packing is corrupt.
     """
     limit = checks.integer("limit", limit, least=1)
-    file = _ordinary(path)
+    file = ordinary(path)
     try:
         with file.open("rb") as raw:
             packed = raw.read(2) == _GZIP
@@ -203,7 +203,7 @@ def _bad(file: Any, required: str) -> checks.BadInput:
     return checks.refuse("path", repr(str(file)), required)
 
 
-def _ordinary(path: Any) -> Path:
+def ordinary(path: Any) -> Path:
     """The path, if there is an ordinary file at its end: no folder, and no pipe or device, which may have no end."""
     try:
         file = Path(path)

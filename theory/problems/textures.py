@@ -15,7 +15,7 @@ KINDS = ("white", "smooth", "photo")
 CORRELATION = 1.5
 """Of smooth noise, in pixels: S(f) = exp(−|ωℓ|²/2), ω = 2πf, is the power of white noise blurred by a Gaussian."""
 
-_GREY = (0.299, 0.587, 0.114)
+GREY = (0.299, 0.587, 0.114)
 """Luma of red, green and blue. Source: ITU-R BT.601."""
 
 
@@ -73,7 +73,7 @@ def photograph(name: str = "china") -> Float[np.ndarray, "427 640"]:
         raise checks.refuse("photograph", repr(name), f"one of {', '.join(PHOTOGRAPHS)}")
     from sklearn.datasets import load_sample_image
 
-    grey = load_sample_image(f"{name}.jpg") @ np.array(_GREY) / 255
+    grey = load_sample_image(f"{name}.jpg") @ np.array(GREY) / 255
     grey.flags.writeable = False
     return grey
 

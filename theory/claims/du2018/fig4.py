@@ -59,6 +59,8 @@ def _cosine(pair: _Pair, setting: Setting, control: str) -> Finding:
         "relative loss": pair.relative,
         "gradient over that at 0": pair.gradient,
         "cosine after a twentieth of the steps": pair.earlier,
+        **images.gaborness(learned[:, None]),
+        "Gabor R² of the true filter": images.gaborness(pair.true[:, None])["Gabor R²"],
     }
     return Finding(ALIKE, measured, rounding=1e-12, control=control, details=details)
 
@@ -86,7 +88,8 @@ CLAIM = Claim(
         "Patches of real images at stride 1; teachers with entries N(0, 1), and Gabor filters with θ and ψ drawn "
         "evenly; four starts uniform in the ball of radius 0.05 ‖w*‖ around 0, of which that with the lowest loss "
         "after a twentieth of the steps goes on, step 1/λ. The learned filter looks like the true one: cos ∠(w, w*) is "
-        "at least 0.9, for every teacher."
+        "at least 0.9, for every teacher. The details say how much of the learned filter a Gabor filter explains (R²), "
+        "and how much of white noise of that size it reaches in less than one in a thousand."
     ),
     hypotheses=("none: an observation of the paper, not a theorem",),
     proof=(
@@ -98,4 +101,5 @@ CLAIM = Claim(
     controls={PERMUTED: "the pixels of the learned filter permuted: it must not look like the true one"},
     cells=cells,
     measure=measure,
+    version=2,
 )

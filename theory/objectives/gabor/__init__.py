@@ -5,6 +5,7 @@ from theory.objectives.gabor.circle import Circle
 from theory.objectives.gabor.diagnose import Diagnosis, central, complex_step, diagnose, gradient_errors
 from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
+from theory.objectives.gabor.fit import Fits, constant, fit, least_found, threshold
 from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import LOSSES, GaborLoss
 from theory.objectives.gabor.moments import WindowMoments, filtered, of_image, of_images, stationary, white
@@ -17,6 +18,7 @@ __all__ = [
     "Circle",
     "Diagnosis",
     "Disc",
+    "Fits",
     "GaborFilter",
     "GaborLoss",
     "Landscape",
@@ -26,14 +28,18 @@ __all__ = [
     "WindowMoments",
     "central",
     "complex_step",
+    "constant",
     "diagnose",
     "filtered",
+    "fit",
     "gradient_errors",
     "jacobian",
     "kernels",
     "landscape",
+    "least_found",
     "of_image",
     "of_images",
     "stationary",
+    "threshold",
     "white",
 ]
