@@ -1,6 +1,7 @@
 """The claims about critical points of linear convolutional networks, on their smallest cells."""
 
 import math
+import os
 import shutil
 
 import numpy as np
@@ -51,6 +52,20 @@ def test_without_singular_what_is_too_large_for_sympy_is_inconclusive(name, monk
     claim, found = measured(name, [Cell({"network": "2×2×2 stride 2,2"})])
     assert all(math.isnan(finding.measured) for finding in found)
     assert all("Singular is not on PATH" in finding.details["reason"] for finding in found)
+    assert verdict.conclude(claim, found).verdict is verdict.Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("echo dimension abc", "Singular failed: dimension abc"), ("kill -40 $$", "Singular was killed by signal 40")],
+)
+def test_a_broken_singular_is_inconclusive(script, reason, monkeypatch, tmp_path):
+    fake = tmp_path / "Singular"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    claim, found = measured("critical_points", [Cell({"network": "2×2 stride 2"})])
+    assert [finding.details["reason"] for finding in found] == [reason]
     assert verdict.conclude(claim, found).verdict is verdict.Verdict.INCONCLUSIVE
 
 
