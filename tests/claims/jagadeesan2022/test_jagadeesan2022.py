@@ -157,6 +157,31 @@ def test_images_that_do_not_do(changes, reason, monkeypatch):
     assert judge(found, images.CLAIM.relation) is Verdict.INCONCLUSIVE
 
 
+def with_frequencies(count, dim=16):
+    """A predictor with as many frequencies in use, all alike."""
+    return np.fft.ifft(np.arange(dim) < count, norm="ortho")
+
+
+@pytest.mark.parametrize(
+    ("found", "start", "judged"),
+    [
+        ((8, 2), (12, 12), {"": {Verdict.HOLDS}, images.UNTRAINED: {Verdict.HOLDS, Verdict.VIOLATED}}),
+        ((8, 2), (8, 2), {"": {Verdict.HOLDS}, images.UNTRAINED: {Verdict.HOLDS}}),
+        ((2, 8), (12, 12), {"": {Verdict.VIOLATED}, images.UNTRAINED: {Verdict.HOLDS, Verdict.VIOLATED}}),
+        ((2, 8), (8, 2), {"": {Verdict.VIOLATED}, images.UNTRAINED: {Verdict.HOLDS}}),
+    ],
+)
+def test_whose_spectrum_it_is_and_whose_it_was_before_descent_are_two_things(found, start, judged):
+    least = [nets.LeastRegulariser(with_frequencies(count), nets.Certified(1.0, 1.0)) for count in (8, 2)]
+    learned = [
+        images.Found(kernel, one, with_frequencies(after), 1.0, with_frequencies(before))
+        for kernel, one, after, before in zip((1, 16), least, found, start, strict=True)
+    ]
+    findings = images._own(learned)
+    for control, expected in judged.items():
+        assert {judge(f, images.CLAIM.relation) for f in findings if f.control == control} == expected
+
+
 def test_a_flow_that_stops_early(monkeypatch):
     class Short(_Path):
         norm = np.ones(0)
