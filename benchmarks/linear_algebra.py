@@ -13,10 +13,10 @@ from theory.algebra import (
     architectures,
     available,
     count,
-    data,
     equations,
     generic_ed_degree,
     member,
+    random_losses,
     real_points,
 )
 
@@ -79,7 +79,7 @@ class Followed:
     def run(self, network: str) -> Any:
         """Draw the data, and find the points."""
         net, rng = Architecture.named(network), np.random.default_rng(SEED)
-        return real_points(net, data(net, 10, rng=rng), rng=rng)
+        return real_points(net, random_losses(net, 10, rng=rng), rng=rng)
 
     def time_run(self, network: str) -> None:
         """Seconds."""

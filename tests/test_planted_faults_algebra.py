@@ -57,7 +57,7 @@ def solutions():
 def derivatives():
     network, rng = Architecture((2, 3, 2), (2, 3)), np.random.default_rng(3)
     chart = homotopy.Chart(network, rng=rng)
-    losses, z = certified.data(network, 1, rng=rng), rng.standard_normal((1, chart.dimension))
+    losses, z = certified.random_losses(network, 1, rng=rng), rng.standard_normal((1, chart.dimension))
     step = 1e-5  # central differences: 1e-10 in error
     for i in range(chart.dimension):
         e = step * np.eye(chart.dimension)[[i]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
 
-from theory.algebra import Architecture, certified, data, generic_ed_degree, real_points, sum_of_signs
+from theory.algebra import Architecture, certified, generic_ed_degree, random_losses, real_points, sum_of_signs
 from theory.algebra.homotopy import Chart, Losses, monodromy
 from theory.checks import BadInput
 
@@ -32,7 +32,7 @@ def by_roots(sigma, q):
 @pytest.fixture(scope="module")
 def two():
     rng = np.random.default_rng(0)
-    losses = data(TWO, 12, rng=rng)
+    losses = random_losses(TWO, 12, rng=rng)
     return losses, real_points(TWO, losses, rng=rng)
 
 
@@ -47,7 +47,7 @@ def test_signs_add_up(two):
     assert set(two[1].signs) == {sum_of_signs(TWO)} == {0}
     rng = np.random.default_rng(1)
     network = Architecture((3, 3), (2,))
-    found = real_points(network, data(network, 2, rng=rng), rng=rng)
+    found = real_points(network, random_losses(network, 2, rng=rng), rng=rng)
     assert found.known == generic_ed_degree((3, 3)) == 39
     assert found.complete.all()
     assert set(found.signs) == {sum_of_signs(network)} == {1}
@@ -66,7 +66,7 @@ class TestChart:
 
     def test_gradient_and_hessian_are_derivatives(self, chart):
         rng = np.random.default_rng(3)
-        losses = data(self.network, 1, rng=rng)
+        losses = random_losses(self.network, 1, rng=rng)
         z = rng.standard_normal((1, chart.dimension))
 
         def value(z):
@@ -95,7 +95,7 @@ class TestChart:
 
     def test_magnitudes_bound(self, chart):
         rng = np.random.default_rng(5)
-        losses, z = data(self.network, 7, rng=rng), rng.standard_normal((7, chart.dimension))
+        losses, z = random_losses(self.network, 7, rng=rng), rng.standard_normal((7, chart.dimension))
         bound = chart.magnitude().gradient(np.abs(z), losses.bounds())
         assert np.all(np.abs(chart.gradient(z, losses)) <= bound * (1 + 1e-12))
 
@@ -103,7 +103,7 @@ class TestChart:
 class TestCertificate:
     def test_a_point_that_is_none_has_no_ball(self):
         rng = np.random.default_rng(6)
-        chart, losses = Chart(TWO, rng=rng), data(TWO, 1, rng=rng)
+        chart, losses = Chart(TWO, rng=rng), random_losses(TWO, 1, rng=rng)
         radius, alone = certified.certificate(chart, np.ones((1, chart.dimension), dtype=complex), losses)
         assert np.isinf(radius[0])
         assert alone[0] == 0

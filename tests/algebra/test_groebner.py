@@ -81,6 +81,22 @@ class TestFailures:
         fake("kill -KILL $$")
         assert count(Architecture((2, 2), (2,))).reason == "Singular was killed by SIGKILL"
 
+    def test_killed_by_a_signal_without_a_name(self, fake):
+        fake("kill -40 $$")
+        assert solve(CIRCLE_AND_LINE).reason == "Singular was killed by signal 40"
+
+    @pytest.mark.parametrize(
+        "printed", ["dimension abc", "dimension 6.5", "dimension ", "dimension -7", "dimension 1 2"]
+    )
+    def test_an_answer_that_is_no_number(self, fake, printed):
+        fake(f"echo '{printed}'")
+        found = count(Architecture((2, 2), (2,)))
+        assert (found.points, found.reason) == (None, f"Singular failed: {printed.strip()}")
+
+    def test_a_number_without_end(self, fake):
+        fake("printf 'dimension '; head -c 9999 /dev/zero | tr '\\0' 9")
+        assert solve(CIRCLE_AND_LINE).reason == "Singular failed: dimension " + 110 * "9"
+
     def test_too_slow_and_its_children_end_with_it(self, fake, tmp_path):
         fake(f"sleep 60 & echo $! > {tmp_path}/child; wait")
         assert solve(CIRCLE_AND_LINE, limit=0.5).reason == "Singular was stopped after 0.5 s"

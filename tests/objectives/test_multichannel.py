@@ -89,3 +89,14 @@ def test_bad_sizes(size, message):
     with pytest.raises(BadInput, match=message) as refused:
         MultiChannelNet(*size)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "shapes", [[(1, 2, 1, 1), (1, 5, 1)], [(1, 2, 1, 1)], [(1, 2, 1, 1), (2, 4, 1)], [(2, 1, 1), (4, 1)]]
+)
+def test_bad_weights(shapes):
+    net, given = MultiChannelNet(4, 2), tuple(np.ones(shape) for shape in shapes)
+    for call in (net.predictor, lambda w: net.pullback(w, np.ones((1, 4)))):
+        with pytest.raises(BadInput, match=r"weights is arrays of shapes .*; it must be \(runs, …\) with") as refused:
+            call(given)
+        assert "\n" not in str(refused.value)

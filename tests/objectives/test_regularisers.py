@@ -281,10 +281,24 @@ def test_more_bad_input():
         (lambda: directly(np.ones(4), 2, 0), "channels is 0"),
         (lambda: directly(np.ones(4), 2, starts=0), "starts is 0"),
         (lambda: nets.least_regulariser(np.ones((2, 3)), 4), "kernel_size is 4; it must be at most the 3"),
-        (lambda: nets.least_regulariser(np.array([[1.0, 0], [-1.0, 0]]), 1), "least regulariser is infeasible"),
+        (
+            lambda: nets.least_regulariser(np.array([[1.0, 0], [-1.0, 0]]), 1),
+            "not separable: a convex combination of .*, of samples 0, 1, v",
+        ),
+        (lambda: nets.least_regulariser(np.zeros((2, 3)), 2), "not separable: a convex combination"),
+        (lambda: nets.least_regulariser(np.ones((0, 3)), 2), r"signed is an array of shape \(0, 3\)"),
+        (lambda: nets.least_regulariser(np.full((2, 3), np.nan), 2), "signed is an array with NaN"),
     ):
         with pytest.raises(BadInput, match=message):
             call()
+
+
+def test_samples_that_cannot_be_separated_come_with_a_certificate():
+    z = np.array([[1.0, 0.0, 2.0], [-2.0, 0.0, -4.0], [0.0, 1.0, 0.0]])
+    with pytest.raises(nets.NotSeparable) as refused:
+        nets.least_regulariser(z, 2)
+    np.testing.assert_allclose(refused.value.combination, [2 / 3, 1 / 3, 0], rtol=0, atol=1e-9)
+    assert "\n" not in str(refused.value)
 
 
 def test_without_a_solver(monkeypatch):

@@ -1,7 +1,7 @@
 """Algebra of linear convolutional networks: critical points counted and found, equations of what they express."""
 
 from theory.algebra.architecture import Architecture, architectures
-from theory.algebra.certified import Points, data, real_points, sum_of_signs
+from theory.algebra.certified import Points, random_losses, real_points, sum_of_signs
 from theory.algebra.ed_degree import (
     chern_degrees,
     factorizations,
@@ -23,7 +23,6 @@ __all__ = [
     "available",
     "chern_degrees",
     "count",
-    "data",
     "equations",
     "factorizations",
     "frobenius_ed_degree",
@@ -31,6 +30,7 @@ __all__ = [
     "generic_ed_degree",
     "member",
     "problem",
+    "random_losses",
     "rank_loss_degree",
     "real_points",
     "solution_dimension",

@@ -36,7 +36,7 @@ class Points:
     signs: Any
 
 
-def data(network: Architecture, count: int, *, rng: np.random.Generator) -> Losses:
+def random_losses(network: Architecture, count: int, *, rng: np.random.Generator) -> Losses:
     """Losses of ``count`` data sets: twice as many samples as the filter has entries, all Gaussian, targets too."""
     length = network.length
     x = rng.standard_normal((count, 2 * length, length))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ PROGRAMS = ("Singular", "sympy")
 MARK = "dimension"
 """What begins a line of output that holds an answer."""
 
+_ANSWER = re.compile(rf"{MARK} (-1|[0-9]{{1,18}})\s*")
 _SCRIPT = Path(__file__).with_name("sympy_basis.py")
 
 
@@ -122,13 +124,18 @@ def _run(name: str, command: Sequence[str], limit: float, wanted: int) -> Answer
     finally:
         _end(process)
     lines = printed.splitlines()
-    found = tuple(int(line.split()[1]) for line in lines if line.startswith(f"{MARK} "))
+    found = tuple(int(answer[1]) for line in lines if (answer := _ANSWER.fullmatch(line)))
     if process.returncode < 0:
-        return Answer(name, reason=f"{name} was killed by {signal.Signals(-process.returncode).name}")
+        return Answer(name, reason=f"{name} was killed by {_signal(-process.returncode)}")
     if process.returncode or len(found) != wanted:
         said = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
         return Answer(name, reason=f"{name} failed: {said[:120]}")
     return Answer(name, found)
+
+
+def _signal(number: int) -> str:
+    """Its name, which those for real time do not have."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _end(process: subprocess.Popen[str]) -> None:

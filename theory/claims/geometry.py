@@ -26,6 +26,7 @@ TIMES = tuple(0.5 * i for i in range(1, 9))
 """When the flows are compared."""
 
 GAP, EIGENVALUE = "least singular value of the factors", "least eigenvalue of K on the way"
+KEPT = "share of runs kept − ½"
 
 
 def network(cell: Cell) -> lc.StridedNet:
@@ -135,11 +136,12 @@ def flows(
 
 
 def agreement(both: Flows, margins: Mapping[str, float]) -> Finding:
-    """How far the two flows are apart, of the runs along which K stays regular."""
+    """How far the two flows are apart, of the runs along which K stays regular, which must be more than half."""
     kept = both.regular > REGULAR
     worst = float(both.apart[kept].max()) if kept.any() else float("nan")
     # With no run left, the margin is that of the best.
-    margins = {**margins, EIGENVALUE: float(both.regular[kept].min() if kept.any() else both.regular.max()) - REGULAR}
+    least = float(both.regular[kept].min() if kept.any() else both.regular.max())
+    margins = {**margins, EIGENVALUE: least - REGULAR, KEPT: float(kept.mean()) - 0.5}
     details = {"networks": int(kept.sum()), "left out, K nearly singular": int((~kept).sum())}
     return Finding(AGREE, worst, margins=margins, form="flow", details=details)
 

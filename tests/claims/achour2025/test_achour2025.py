@@ -166,16 +166,20 @@ def test_a_point_that_the_factors_miss_is_counted(monkeypatch):
 
 
 def test_a_run_that_comes_near_a_singular_point_is_left_out():
-    """Of two runs, one of them far off where K is nearly singular, the other alone is judged; with none, nothing."""
-    v = np.ones((1, 2, 3))
-    off = v + np.array([1e-12, 1.0])[None, :, None]
-    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-5])), {})
+    """Of three runs, one of them far off where K is nearly singular, the others are judged; of one alone, nothing."""
+    v = np.ones((1, 3, 3))
+    off = v + np.array([1e-12, 1e-12, 1.0])[None, :, None]
+    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-2, 1e-5])), {})
     assert judge(found, Relation.UPPER) is Verdict.HOLDS
-    assert found.details == {"networks": 1, "left out, K nearly singular": 1}
-    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-2])), {})
+    assert found.details == {"networks": 2, "left out, K nearly singular": 1}
+    assert found.margins[geometry.KEPT] == pytest.approx(2 / 3 - 1 / 2)
+    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-2, 1e-2, 1e-2])), {})
     assert judge(found, Relation.UPPER) is Verdict.VIOLATED
-    found = geometry.agreement(geometry.Flows(v, off, np.array([1e-6, 1e-5])), {})
-    assert judge(found, Relation.UPPER) is Verdict.HYPOTHESES_NOT_MET
+    for regular in ((1e-2, 1e-5, 1e-6), (1e-6, 1e-5, 1e-5)):
+        found = geometry.agreement(geometry.Flows(v, off, np.array(regular)), {})
+        assert judge(found, Relation.UPPER) is Verdict.HYPOTHESES_NOT_MET
+    half = geometry.Flows(v[:, 1:], off[:, 1:], np.array([1e-2, 1e-5]))
+    assert judge(geometry.agreement(half, {}), Relation.UPPER) is Verdict.HYPOTHESES_NOT_MET
 
 
 def test_the_exponent_knows_how_far_it_is_from_its_limit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -84,9 +85,45 @@ def test_a_unique_minimiser_is_a_hypothesis():
     assert all(judge(f, channels_matter.CLAIM.relation) is Verdict.HOLDS for f in fewer)
 
 
+def test_a_minimiser_that_is_not_sure_decides_nothing():
+    """With one channel less than needed only the certificate knows more than the search; stuck, neither refutes."""
+    best = nets.Minimiser(rank=3, unique=0.1, value=1.0, gap=1e-8)
+    ladder = {1: np.inf, 2: 1.1, 3: 1.0}
+    for gap, kept in ((1e-8, True), (1e-5, False), (math.nan, False)):
+        found = channels_matter._falls(ladder, 1.0, best._replace(gap=gap), exact=False)
+        judged = [judge(f, channels_matter.CLAIM.relation) for f in found]
+        assert judged == [Verdict.HOLDS, *([Verdict.HOLDS, Verdict.VIOLATED] if kept else [Verdict.INCONCLUSIVE] * 2)]
+    assert "duality gap is nan, above 1e-6: undecided" in found[1].details["reason"]
+
+
+@pytest.mark.parametrize("changes", [{"rank": 2}, {"unique": 1e-5}])
+def test_a_stuck_search_does_not_refute_independence_of_the_channels(changes):
+    best = nets.Minimiser(rank=3, unique=0.1, value=1.0, gap=1e-8)._replace(**changes)
+    found = channels_matter._falls({1: np.inf, 2: 1.1, 3: 1.0}, 1.0, best, exact=False)
+    assert {judge(f, channels_matter.CLAIM.relation) for f in found[1:]} == {Verdict.HYPOTHESES_NOT_MET}
+    assert [f.control for f in found[1:]] == ["", channels_matter.INDEPENDENT]
+
+
+def test_enough_channels_are_compared_with_the_convex_program(monkeypatch):
+    """A descent that stays above R everywhere agrees with itself alone."""
+    stuck = nets.least_norm
+
+    def higher(*arguments, **options):
+        found = stuck(*arguments, **options)
+        bounds = nets.Certified(found.bounds.lower, found.bounds.upper * 1.01)
+        return dataclasses.replace(found, bounds=bounds)
+
+    monkeypatch.setattr(nets, "least_norm", higher)
+    monkeypatch.setattr(nets.channels, "least_norm", higher)
+    cell, setting = REDUCED["jagadeesan2022.channels_matter"][0], Setting(np.random.default_rng(5), np, "quick")
+    found = channels_matter.measure(cell, setting).findings
+    enough = next(f for f in found if f.form == "enough")
+    assert judge(enough, channels_matter.CLAIM.relation) is Verdict.VIOLATED
+
+
 def test_without_a_solver_nothing_is_concluded(monkeypatch):
     monkeypatch.setitem(sys.modules, "cvxpy", None)
-    for key in set(MODULES) - {"jagadeesan2022.channels_matter"}:
+    for key in MODULES:
         setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
         if key == "jagadeesan2022.images":
             monkeypatch.setattr(nets, "flow", lambda *_, **__: [_Path()])
@@ -118,6 +155,31 @@ def test_images_that_do_not_do(changes, reason, monkeypatch):
     (found,) = images.measure(cell, setting).findings
     assert reason in found.details["reason"]
     assert judge(found, images.CLAIM.relation) is Verdict.INCONCLUSIVE
+
+
+def with_frequencies(count, dim=16):
+    """A predictor with as many frequencies in use, all alike."""
+    return np.fft.ifft(np.arange(dim) < count, norm="ortho")
+
+
+@pytest.mark.parametrize(
+    ("found", "start", "judged"),
+    [
+        ((8, 2), (12, 12), {"": {Verdict.HOLDS}, images.UNTRAINED: {Verdict.HOLDS, Verdict.VIOLATED}}),
+        ((8, 2), (8, 2), {"": {Verdict.HOLDS}, images.UNTRAINED: {Verdict.HOLDS}}),
+        ((2, 8), (12, 12), {"": {Verdict.VIOLATED}, images.UNTRAINED: {Verdict.HOLDS, Verdict.VIOLATED}}),
+        ((2, 8), (8, 2), {"": {Verdict.VIOLATED}, images.UNTRAINED: {Verdict.HOLDS}}),
+    ],
+)
+def test_whose_spectrum_it_is_and_whose_it_was_before_descent_are_two_things(found, start, judged):
+    least = [nets.LeastRegulariser(with_frequencies(count), nets.Certified(1.0, 1.0)) for count in (8, 2)]
+    learned = [
+        images.Found(kernel, one, with_frequencies(after), 1.0, with_frequencies(before))
+        for kernel, one, after, before in zip((1, 16), least, found, start, strict=True)
+    ]
+    findings = images._own(learned)
+    for control, expected in judged.items():
+        assert {judge(f, images.CLAIM.relation) for f in findings if f.control == control} == expected
 
 
 def test_a_flow_that_stops_early(monkeypatch):

@@ -1,11 +1,13 @@
 """The claims about critical points of linear convolutional networks, on their smallest cells."""
 
 import math
+import os
 import shutil
 
 import numpy as np
 import pytest
 
+from theory import algebra
 from theory.claims import registry, verdict
 from theory.claims.claim import Cell, Setting
 
@@ -52,6 +54,32 @@ def test_without_singular_what_is_too_large_for_sympy_is_inconclusive(name, monk
     assert all(math.isnan(finding.measured) for finding in found)
     assert all("Singular is not on PATH" in finding.details["reason"] for finding in found)
     assert verdict.conclude(claim, found).verdict is verdict.Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("echo dimension abc", "Singular failed: dimension abc"), ("kill -40 $$", "Singular was killed by signal 40")],
+)
+def test_a_broken_singular_is_inconclusive(script, reason, monkeypatch, tmp_path):
+    fake = tmp_path / "Singular"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    claim, found = measured("critical_points", [Cell({"network": "2×2 stride 2"})])
+    assert [finding.details["reason"] for finding in found] == [reason]
+    assert verdict.conclude(claim, found).verdict is verdict.Verdict.INCONCLUSIVE
+
+
+def test_the_paper_grid_has_with_every_network_all_smaller_ones():
+    """As its rule says: a network that is left out is no smaller than one that is in."""
+    cells = registry()["shahverdi2024.critical_points"].cells("paper")
+    networks = [algebra.Architecture.named(cell.parameters["network"]) for cell in cells if not cell.control]
+    grid = {tuple(sorted(network.sizes)) for network in networks}
+    assert {(2, 14), (3, 9), (4, 5), (2, 2, 6), (2, 3, 3), (2, 2, 2, 3)} <= grid
+    for sizes in grid:
+        for i, size in enumerate(sizes):
+            smaller = sorted((*sizes[:i], *([size - 1] if size > 2 else []), *sizes[i + 1 :]))
+            assert len(smaller) == 1 or tuple(smaller) in grid
 
 
 def test_strides_of_one_are_outside_the_theorem():

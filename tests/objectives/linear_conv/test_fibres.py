@@ -378,6 +378,53 @@ class TestBadInput:
         with pytest.raises(BadInput, match="v is an array with NaN"):
             fibre(network, np.full(23, np.nan), np.ones(2))
 
+    @pytest.mark.parametrize(
+        ("strides", "v"),
+        [((2, 1), (1.0, 2.0, 3.0, 5.0)), ((3, 1), (1.0, 2.0, 7.0, 2.0, 4.0)), ((2, 1), (1.0, 2.0, 1.0, 2.00001))],
+    )
+    def test_no_filter_of_the_network(self, strides, v):
+        with pytest.raises(BadInput, match=r"v is \[1.0, 2.0, .*\]; it must be an end-to-end filter of this network"):
+            fibre(StridedNet((2, 2), strides), np.array(v), np.zeros(1))
+
+    def test_a_filter_up_to_rounding(self):
+        found = fibre(StridedNet((2, 2), (2, 1)), np.array([1.0, 2.0, 1.0, 2.0 + 1e-14]), np.zeros(1))
+        assert len(found.points[0]) == 2
+
+    def test_searches(self):
+        network, rng = StridedNet((2, 2), (2, 1)), np.random.default_rng(0)
+        for v, delta, message in (
+            ([1.0, np.nan, 1.0, 2.0], [0.0], "v is an array with NaN"),
+            ([1.0, 2.0, 1.0, 2.0], [np.nan], "delta is an array with NaN"),
+            ([1.0, 2.0, 1.0], [0.0], "v and delta is arrays of shapes"),
+            ([0.0, 0.0, 0.0, 0.0], [0.0], "v is the zero vector"),
+        ):
+            with pytest.raises(BadInput, match=message):
+                search(network, np.array(v), np.array(delta), rng=rng)
+
+    def test_flows(self):
+        network, loss, other = (
+            StridedNet((2,), (1,)),
+            SquaredLoss(np.eye(2), np.ones(2)),
+            SquaredLoss(np.eye(3), np.ones(3)),
+        )
+        good, v, delta = (np.ones((1, 2)),), np.ones((1, 2)), np.zeros((1, 0))
+        for call, message in (
+            (lambda: weight_flow(network, loss, (np.array([[1.0, np.nan]]),), [1.0]), "weights is an array with NaN"),
+            (
+                lambda: weight_flow(network, loss, (np.ones((1, 3)),), [1.0]),
+                r"weights is arrays of shapes \[\(1, 3\)\]",
+            ),
+            (lambda: weight_flow(network, other, good, [1.0]), "loss is of filters with 3 entries; it must be of 2"),
+            (lambda: weight_descent(network, other, good, eta=0.1, steps=1), "loss is of filters with 3 entries"),
+            (lambda: function_flow(network, other, v, delta, [1.0]), "loss is of filters with 3 entries"),
+            (lambda: function_flow(network, loss, v * np.nan, delta, [1.0]), "v is an array with NaN"),
+            (lambda: function_flow(network, loss, v, np.ones((1, 1)), [1.0]), "v and delta is arrays of shapes"),
+            (lambda: function_flow(network, loss, v, delta, [1.0], near=(v * np.nan,)), "weights is an array with NaN"),
+        ):
+            with pytest.raises(BadInput, match=message) as refused:
+                call()
+            assert "\n" not in str(refused.value)
+
     def test_splitting_in_space(self):
         shapes = ((2, 2, 2), (2, 2, 2))
         with pytest.raises(BadInput, match="of 2 layers with stride 1 in 3 dimensions; it must be of at most two"):

@@ -180,6 +180,20 @@ class TestBadInput:
         with pytest.raises(BadInput, match=message):
             SquaredLoss(covariance, target)
 
+    def test_a_least_loss_below_zero(self):
+        with pytest.raises(BadInput, match=r"least is -1\.0; it must be at least 0"):
+            SquaredLoss(np.eye(2), np.ones(2), least=-1)
+
+    @pytest.mark.parametrize("shapes", [[(1, 3), (1, 2)], [(1, 2)], [(1, 2), (2, 2)], [(2,), (2,)]])
+    def test_weights(self, shapes):
+        network, weights = StridedNet((2, 2), (2, 1)), tuple(np.ones(shape) for shape in shapes)
+        for call in (network.predictor, network.jacobian, lambda w: network.pullback(w, np.ones((1, 4)))):
+            with pytest.raises(
+                BadInput, match=r"weights is arrays of shapes .*; it must be \(runs, …\) with"
+            ) as refused:
+                call(weights)
+            assert "\n" not in str(refused.value)
+
     def test_samples(self):
         with pytest.raises(BadInput, match="y is 2 values; it must be one for each"):
             SquaredLoss.of(np.ones((3, 2)), np.ones(2))

@@ -15,7 +15,7 @@ from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relatio
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
 
-OTHER, EXCHANGED = "another kernel's predictor", "the next kernel's minimiser"
+OTHER, UNTRAINED = "another kernel's predictor", "before descent"
 CLOSE = 1.1
 """R_K of what is found over the least: what the claim means by close."""
 
@@ -24,12 +24,13 @@ NORM, START, RTOL = 1e8, 1e-2, 1e-8
 
 
 class Found(NamedTuple):
-    """What descent found for a kernel, beside the minimiser of R_K; both have least margin 1."""
+    """What descent found for a kernel, beside the minimiser of R_K, both of least margin 1; and where it started."""
 
     kernel: int
     least: Any
     found: Any
     value: float
+    start: Any
 
 
 def cells(profile: Profile) -> list[Cell]:
@@ -57,7 +58,13 @@ def _learn(x: Any, y: Any, kernel: int, channels: int, setting: Setting) -> Foun
     if not len(path.norm):
         raise BadInput(f"flow for kernel {kernel} ended before ‖β‖ = {NORM:g}: {path.outcome}")
     beta = path.beta[-1] / path.margins[-1].min()
-    return Found(kernel, nets.least_regulariser(loss.signed, kernel), beta, nets.regulariser(beta, kernel))
+    return Found(
+        kernel,
+        nets.least_regulariser(loss.signed, kernel),
+        beta,
+        nets.regulariser(beta, kernel),
+        net.predictor(start)[0],
+    )
 
 
 def _close(found: list[Found]) -> list[Finding]:
@@ -96,13 +103,10 @@ def _own(found: list[Found]) -> list[Finding]:
     least = [math.log(frequencies(one.least.predictor)) for one in found]
     findings = []
     for place, one in enumerate(found):
-        away = [abs(math.log(frequencies(one.found)) - other) for other in least]
-        others = min(away[:place] + away[place + 1 :])
-        details = {"kernel": one.kernel}
-        findings.append(Finding(others, away[place], form="own spectrum", details=details))
-        beside = (place + 1) % len(found)
-        rest = min(away[:beside] + away[beside + 1 :])
-        findings.append(Finding(rest, away[beside], form="own spectrum", control=EXCHANGED, details=details))
+        for predictor, control in ((one.found, ""), (one.start, UNTRAINED)):
+            away = [abs(math.log(frequencies(predictor)) - other) for other in least]
+            others, details = min(away[:place] + away[place + 1 :]), {"kernel": one.kernel}
+            findings.append(Finding(others, away[place], form="own spectrum", control=control, details=details))
     return findings
 
 
@@ -145,7 +149,7 @@ CLAIM = Claim(
     ),
     controls={
         OTHER: "form 'close' with the predictor that was found with another kernel",
-        EXCHANGED: "form 'own spectrum' with the next kernel's minimiser in place of its own",
+        UNTRAINED: "form 'own spectrum' of the network at its random start: its shape alone, without descent",
     },
     cells=cells,
     measure=measure,

@@ -22,7 +22,7 @@ def cells(profile: Profile) -> list[Cell]:
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     network, sets = network_of(cell), int(cell.parameters["sets"])
-    losses = theory.algebra.data(network, sets, rng=setting.rng)
+    losses = theory.algebra.random_losses(network, sets, rng=setting.rng)
     found = theory.algebra.real_points(network, losses, rng=setting.rng)
     bound, whole = theory.algebra.generic_ed_degree(network.sizes), bool(found.complete.all())
     missing = {} if whole else {"reason": f"{int((~found.complete).sum())} of {sets} data sets are not complete"}

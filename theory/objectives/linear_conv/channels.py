@@ -15,6 +15,9 @@ SMALL = 1e-6
 """Part of the largest singular value below which one counts as 0: far above the rounding, and above what is left of
 the descent that M and q come from."""
 
+SURE = 1e-6
+"""Largest duality gap, relative, with which M and q count as optimal."""
+
 
 def one_channel_filters(predictor: Float[Any, "d r"], kernel_size: int) -> Float[np.ndarray, "filters k r"]:
     """Orthonormal filters U that span those with which one channel can realise W; without any, none can.
@@ -76,16 +79,23 @@ class Minimiser(NamedTuple):
 
     Every minimiser is P S P'ᵀ, with P and P' the singular vectors of Q(q) where that is ‖Q(q)‖_op, and S symmetric.
     ``unique`` is the least singular value of S ↦ W, relative to the largest: above 0 there is one minimiser alone, and
-    fewer channels than its ``rank`` have a larger R. ``value`` is R for as many channels as it takes.
+    fewer channels than its ``rank`` have a larger R. ``value`` is R for as many channels as it takes. All that is
+    proved only of an optimal pair: ``gap`` is that of M and q, and where it is not ``sure`` nothing is decided.
     """
 
     rank: int
     unique: float
     value: float
+    gap: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the duality gap is at most 1e-6, which NaN is not."""
+        return self.gap <= SURE
 
 
 def minimiser(predictor: Float[Any, "d r"], kernel_size: int, *, rng: Any, starts: int = 4) -> Minimiser:
-    """The minimiser for as many channels as it takes, found directly, and made sure of by its dual.
+    """The minimiser for as many channels as it takes, found directly; the gap to its dual bound says how sure it is.
 
     Raises
     ------
@@ -97,8 +107,8 @@ def minimiser(predictor: Float[Any, "d r"], kernel_size: int, *, rng: Any, start
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> found = minimiser(rng.standard_normal((6, 3)), 3, rng=rng)
-    >>> found.rank, found.unique > 1e-3
-    (2, True)
+    >>> found.rank, found.unique > 1e-3, found.sure
+    (2, True, True)
     """
     w, k = as_matrix(predictor, kernel_size)
     found = least_norm(w, k, min(k * w.shape[1], len(w)), rng=rng, starts=starts)
@@ -108,7 +118,7 @@ def minimiser(predictor: Float[Any, "d r"], kernel_size: int, *, rng: Any, start
     left, sizes, right = np.linalg.svd(hankel(found.multiplier, k), full_matrices=False)
     top = int(np.sum(sizes > sizes[0] * (1 - SMALL)))
     rank = int(np.sum(values > SMALL * values[0]))
-    return Minimiser(rank, _injective(left[:, :top], right[:top], k), found.bounds.upper)
+    return Minimiser(rank, _injective(left[:, :top], right[:top], k), found.bounds.upper, found.bounds.gap)
 
 
 def _injective(left: Any, right: Any, kernel_size: int) -> float:

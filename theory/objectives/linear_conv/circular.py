@@ -15,7 +15,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace
 from theory.checks import refuse
-from theory.objectives.linear_conv.network import Weights
+from theory.objectives.linear_conv.network import Weights, of_shapes
 
 
 def _all_but_one(factors: list[Any], times: Any) -> list[Any]:
@@ -63,7 +63,7 @@ class CircularNet:
 
     def spectra(self, weights: Weights) -> list[Any]:
         """ŵ_l of each layer at the frequencies from 0 to D/2, (runs, D//2 + 1)."""
-        xp = array_namespace(*_of_shapes(self, weights))
+        xp = array_namespace(*of_shapes(self, weights))
         together = xp.fft.rfft(xp.stack(weights, axis=0), axis=2, norm="ortho")
         return [together[layer, ...] for layer in range(self.depth)]
 
@@ -128,7 +128,7 @@ class FullyConnectedNet:
 
     def _from_output(self, weights: Weights) -> list[Any]:
         """W_L … W_{l+1} as rows, (runs, 1, n_l), for l = L, …, 0; the last is βᵀ."""
-        xp = array_namespace(*_of_shapes(self, weights))
+        xp = array_namespace(*of_shapes(self, weights))
         one = xp.ones((weights[0].shape[0], 1, 1), dtype=weights[0].dtype, device=weights[0].device)
         return list(accumulate(reversed(weights), xp.matmul, initial=one))
 
@@ -146,17 +146,8 @@ class FullyConnectedNet:
 
     def squared_norm(self, weights: Weights) -> Float[Any, " runs"]:
         """An upper bound on ‖J‖², Σ_l Π_{j≠l} ‖W_j‖_F²; near equality once the matrices have rank one."""
-        xp = array_namespace(*_of_shapes(self, weights))
+        xp = array_namespace(*of_shapes(self, weights))
         squares = [xp.sum(weight**2, axis=(1, 2)) for weight in weights]
         if self.degree == 1:
             return 0 * squares[0] + 1
         return sum(_all_but_one(squares, lambda left, right: left * right))
-
-
-def _of_shapes(network: CircularNet | FullyConnectedNet, weights: Weights) -> Weights:
-    """The weights, after making sure that they are those of the network."""
-    shapes = tuple(tuple(weight.shape[1:]) for weight in weights)
-    if shapes != network.shapes or len({weight.shape[0] for weight in weights}) != 1:
-        found = [tuple(weight.shape) for weight in weights]
-        raise refuse("weights", f"arrays of shapes {found}", f"(runs, …) with the layers' {list(network.shapes)}")
-    return weights

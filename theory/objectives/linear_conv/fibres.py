@@ -25,6 +25,8 @@ from theory.objectives.linear_conv.strided import StridedNet
 APART = 1e-6
 """Distance, in units of the weights, below which two points are one: far above what Newton's steps leave."""
 
+GOAL = 1e-9
+"""‖μ(w) − v‖/‖v‖ that counts as none: rounding, in the inverse of which v depends on the factors, up to 1e6."""
 
 STARTS, HITS = 256, 20
 """Of a search: starts in a batch, and how often each point is to be found."""
@@ -90,7 +92,8 @@ def fibre(network: StridedNet, v: Float[np.ndarray, " n"], delta: Float[np.ndarr
     Raises
     ------
     BadInput
-        If shapes do not fit, v vanishes, or layers of stride 1 follow each other in more than two dimensions.
+        If shapes do not fit, v vanishes or is not an end-to-end filter of the network, or layers of stride 1 follow
+        each other in more than two dimensions.
 
     Examples
     --------
@@ -98,10 +101,7 @@ def fibre(network: StridedNet, v: Float[np.ndarray, " n"], delta: Float[np.ndarr
     >>> len(found.points[0]), found.ways
     (4, 2)
     """
-    v, delta = checks.nonzero("v", v, np), checks.array("delta", delta, np, ndim=(1,))
-    if v.shape != (network.size,) or delta.shape != (network.degree - 1,):
-        given = f"{v.shape} and {delta.shape}"
-        raise refuse("v and delta", f"arrays of shapes {given}", f"({network.size},) and ({network.degree - 1},)")
+    v, delta = _checked(network, v, delta)
     products, sure = peel(network, v[None])
     gap, choices = float(sure[0]), []
     for product, layers in zip(products, stages(network), strict=True):
@@ -114,7 +114,20 @@ def fibre(network: StridedNet, v: Float[np.ndarray, " n"], delta: Float[np.ndarr
     directions = [sum(way, ()) for way in itertools.product(*choices)]
     if not directions or gap <= TOO_NEAR:
         return Fibre(tuple(np.zeros((0, *k)) for k in network.shapes), 0, gap)
-    return Fibre(_polished(network, _points(network, v, delta, directions), v, delta), len(directions), gap)
+    points = _polished(network, _points(network, v, delta, directions), v, delta)
+    off = np.linalg.norm(network.predictor(points) - v, axis=1).max()
+    if not off <= GOAL * np.linalg.norm(v):
+        raise refuse("v", v.tolist(), "an end-to-end filter of this network")
+    return Fibre(points, len(directions), gap)
+
+
+def _checked(network: StridedNet, v: Any, delta: Any) -> tuple[Any, Any]:
+    """v and δ as arrays, after making sure that they are finite, v is not zero, and their shapes fit."""
+    v, delta = checks.nonzero("v", v, np), checks.array("delta", delta, np, ndim=(1,))
+    if v.shape != (network.size,) or delta.shape != (network.degree - 1,):
+        given = f"{v.shape} and {delta.shape}"
+        raise refuse("v and delta", f"arrays of shapes {given}", f"({network.size},) and ({network.degree - 1},)")
+    return v, delta
 
 
 def _points(network: StridedNet, v: Any, delta: Any, directions: list[Any]) -> Weights:
@@ -200,6 +213,11 @@ def search(
     when each point found has been found 20 times: if all had equal chances, one of two would be left out in 1 of 5e5
     searches, and one of more more rarely.
 
+    Raises
+    ------
+    BadInput
+        If v or δ is not finite, v vanishes, or shapes do not fit.
+
     Examples
     --------
     >>> rng, v = np.random.default_rng(1), np.array([1.0, 2.0, 1.0, 2.0])
@@ -207,6 +225,7 @@ def search(
     >>> len(found.hits), found.settled
     (2, True)
     """
+    v, delta = _checked(network, v, delta)
     points: Weights = tuple(np.zeros((0, *k)) for k in network.shapes)
     hits = np.zeros(0, dtype=int)
     for batch in range(checks.integer("batches", batches, least=1)):
@@ -231,7 +250,7 @@ def _starts(network: StridedNet, v: Any, delta: Any, rng: Any) -> Weights:
 def _solved(network: StridedNet, v: Any, delta: Any, weights: Weights) -> Weights:
     """Where the equations are solved after 60 damped steps, to rounding; other runs are left out."""
     off, damping = residual(network, weights, v, delta), np.ones(len(weights[0]))
-    goal = 1e-9 * float(np.linalg.norm(v))
+    goal = GOAL * float(np.linalg.norm(v))
     for _ in range(60):
         tried = _damped(network, weights, off, damping)
         there = residual(network, tried, v, delta)

@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import checks
+from theory.checks import refuse
 from theory.objectives.linear_conv.fibres import follow, lift, unique
-from theory.objectives.linear_conv.network import Weights
+from theory.objectives.linear_conv.network import Weights, of_shapes
 from theory.objectives.linear_conv.squared import SquaredLoss
 from theory.objectives.linear_conv.strided import StridedNet
 
@@ -38,7 +39,7 @@ def weight_flow(network: StridedNet, loss: SquaredLoss, weights: Weights, times:
     Raises
     ------
     BadInput
-        If the times do not increase from above 0.
+        If the times do not increase from above 0, weights are not finite, or shapes do not fit.
 
     Examples
     --------
@@ -49,6 +50,7 @@ def weight_flow(network: StridedNet, loss: SquaredLoss, weights: Weights, times:
     >>> bool(np.allclose(conserved(now), conserved(w), rtol=1e-10))
     True
     """
+    weights = _checked(network, loss, weights)
     runs, sizes = weights[0].shape[0], [math.prod(k) for k in network.shapes]
     cuts = np.cumsum(sizes)
 
@@ -87,6 +89,11 @@ def function_flow(
     which point of the fibre to start from, and Newton's steps go on from the last one, as long as no other comes near:
     in one dimension points meet where layers share a root, and which goes on from there v and δ do not say.
 
+    Raises
+    ------
+    BadInput
+        As for ``weight_flow``, of v and δ as well.
+
     Examples
     --------
     >>> network, v, loss = StridedNet((2,), (1,)), np.array([[1.0, 2.0]]), SquaredLoss(np.eye(2), np.zeros(2))
@@ -94,7 +101,12 @@ def function_flow(
     >>> bool(np.allclose(flow[0], v / np.e))
     True
     """
-    last = near
+    v, delta = (checks.array(name, one, np, ndim=(2,)) for name, one in (("v", v), ("delta", delta)))
+    wanted = (len(v), network.size), (len(v), network.degree - 1)
+    if (v.shape, delta.shape) != wanted:
+        raise refuse("v and delta", f"arrays of shapes {v.shape} and {delta.shape}", f"{wanted[0]} and {wanted[1]}")
+    _fits(network, loss)
+    last = None if near is None else _checked(network, loss, near)
 
     def slope(_: float, state: Any) -> Any:
         nonlocal last
@@ -107,6 +119,17 @@ def function_flow(
 
     states, _ = _integrated(slope, v, times)
     return np.stack([state.reshape(v.shape) for state in states])
+
+
+def _checked(network: StridedNet, loss: SquaredLoss, weights: Weights) -> Weights:
+    """The weights as finite arrays, after making sure that they are the network's, and that the loss fits it."""
+    _fits(network, loss)
+    return of_shapes(network, tuple(checks.array("weights", w, np, ndim=(np.ndim(w),)) for w in weights))
+
+
+def _fits(network: StridedNet, loss: SquaredLoss) -> None:
+    if loss.target.shape != (network.size,):
+        raise refuse("loss", f"of filters with {loss.target.shape[0]} entries", f"of {network.size}, as the network's")
 
 
 def _integrated(slope: Callable[[float, Any], Any], start: Any, times: Sequence[float]) -> tuple[list[Any], int]:
@@ -134,6 +157,7 @@ def weight_descent(network: StridedNet, loss: SquaredLoss, weights: Weights, *, 
     array([[0.25]])
     """
     eta, steps = checks.positive("eta", eta), checks.integer("steps", steps, least=0)
+    weights = _checked(network, loss, weights)
     for _ in range(steps):
         g = network.pullback(weights, loss.gradient(network.predictor(weights)))
         weights = tuple(w - eta * one for w, one in zip(weights, g, strict=True))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theory.checks import BadInput
+from theory.objectives.linear_conv.regularisers import multiplicities
 
 TOUCHING = 1e-9
 """Largest share of max‖x‖ that the best margin of data has which count as not separable: rounding of the solver."""
@@ -163,11 +164,11 @@ def least_spectrum(x: Any, y: Any) -> Reference:
     import numpy as np
 
     dim = x.shape[1]
+    count = multiplicities(dim)
     transform = np.fft.rfft(np.eye(dim), axis=0, norm="ortho")
-    twice = np.where(np.arange(dim // 2 + 1) % max(dim / 2, 1) == 0, 1.0, 2.0)
 
     def norm(cp: Any, beta: Any) -> Any:
-        return twice @ cp.norm(cp.vstack([transform.real @ beta, transform.imag @ beta]), 2, axis=0)
+        return count @ cp.norm(cp.vstack([transform.real @ beta, transform.imag @ beta]), 2, axis=0)
 
     beta, multipliers = _solved(x, y, norm)
     beta = beta / (x @ beta * y).min()

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import array_namespace
-from theory.objectives.linear_conv.network import Weights
+from theory.objectives.linear_conv.network import Weights, of_shapes
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class MultiChannelNet:
 
     def predictor(self, weights: Weights) -> Float[Any, "runs n"]:
         """W, its channels last."""
-        u_hat, v_hat = self.transforms(weights)
+        u_hat, v_hat = self.transforms(of_shapes(self, weights))
         xp = array_namespace(u_hat)
         return self.flat(xp.matmul(v_hat[:, :, None, :], u_hat)[:, :, 0, :])
 
     def pullback(self, weights: Weights, gradient: Float[Any, "runs n"]) -> Weights:
         """The gradients in U and in V."""
-        u_hat, v_hat = self.transforms(weights)
+        u_hat, v_hat = self.transforms(of_shapes(self, weights))
         xp = array_namespace(u_hat)
         g_hat = self.transform(gradient)
         in_u = self.inverse(xp.conj(v_hat)[..., None] * g_hat[:, :, None, :])

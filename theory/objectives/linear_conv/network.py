@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jaxtyping import Float
 
 from theory.arrays import array_namespace
+from theory.checks import refuse
 
 Weights = tuple[Any, ...]
 """One array for each layer, (runs, ...)."""
@@ -35,6 +36,20 @@ class Network(Protocol):
 
     def pullback(self, weights: Weights, gradient: Float[Any, "runs n"]) -> Weights:
         """J(w)ᵀ g, layer by layer: the gradient in the weights of a loss whose gradient in β is g."""
+
+
+def of_shapes(network: Network, weights: Weights) -> Weights:
+    """The weights, after making sure that they are those of the network.
+
+    Raises
+    ------
+    BadInput
+        If a layer's shape is not the network's, there are not as many as it has, or the runs differ in number.
+    """
+    found = [tuple(weight.shape) for weight in weights]
+    if tuple(shape[1:] for shape in found) != network.shapes or len({shape[:1] for shape in found}) != 1:
+        raise refuse("weights", f"arrays of shapes {found}", f"(runs, …) with the layers' {list(network.shapes)}")
+    return weights
 
 
 def jacobian(network: Network, weights: Weights) -> tuple[Float[Any, "runs n size"], ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from theory import checks
 from theory.arrays import to_numpy
+from theory.objectives.linear_conv.margins import separate
 from theory.objectives.linear_conv.regularisers import (
     Certified,
     closed_form,
@@ -50,9 +51,11 @@ def least_regulariser(signed: Float[Any, "samples d"], kernel_size: int) -> Leas
     Raises
     ------
     NoSolution
-        As for ``sdp``; also where no w has margins above 0.
+        As for ``sdp``.
+    NotSeparable
+        If no w has margins above 0, with the certificate of ``separate``.
     BadInput
-        If ``signed`` is not a finite matrix, or K is not between 1 and D.
+        If ``signed`` is not a finite matrix with a row, or K is not between 1 and D.
 
     Examples
     --------
@@ -68,6 +71,9 @@ def least_regulariser(signed: Float[Any, "samples d"], kernel_size: int) -> Leas
     d = z.shape[1]
     if k > d:
         raise checks.refuse("kernel_size", k, f"at most the {d} numbers of a sample")
+    if not z.size:
+        raise checks.refuse("signed", f"an array of shape {z.shape}", "at least one sample of at least one number")
+    separate(z, np.ones(len(z)))
     size = np.linalg.norm(z, axis=1).max()
     w, alpha = _solve(z / size, k)
     w = w / (z @ w).min()

@@ -26,7 +26,7 @@ class SquaredLoss:
     Raises
     ------
     BadInput
-        If Σ is not symmetric and positive semidefinite, or shapes do not fit.
+        If Σ is not symmetric and positive semidefinite, shapes do not fit, or c < 0.
 
     Examples
     --------
@@ -52,6 +52,8 @@ class SquaredLoss:
         if (smallest := float(xp.min(xp.linalg.eigvalsh(self.covariance)))) < -n * rounding:
             raise refuse("covariance", f"a matrix with the eigenvalue {smallest:.3g}", "positive semidefinite")
         self.least = checks.finite("least", least)
+        if self.least < 0:
+            raise refuse("least", self.least, "at least 0")
 
     @classmethod
     def of(cls, x: Float[Any, "samples n"], y: Float[Any, " samples"]) -> SquaredLoss:

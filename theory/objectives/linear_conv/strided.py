@@ -21,7 +21,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace
 from theory.checks import refuse
-from theory.objectives.linear_conv.network import Weights
+from theory.objectives.linear_conv.network import Weights, of_shapes
 
 Sizes = tuple[int, ...]
 """One whole number for each dimension."""
@@ -114,7 +114,7 @@ class StridedNet:
         return tuple(found)
 
     def predictor(self, weights: Weights) -> Float[Any, "runs n"]:
-        return self._products(_flat(weights))[-1]
+        return self._products(_flat(self, weights))[-1]
 
     def _products(self, flat: Sequence[Any]) -> list[Any]:
         """Products of the first 0, 1, …, L layers, (runs, entries)."""
@@ -125,7 +125,7 @@ class StridedNet:
         return found
 
     def pullback(self, weights: Weights, gradient: Float[Any, "runs n"]) -> Weights:
-        flat = _flat(weights)
+        flat = _flat(self, weights)
         xp = array_namespace(*flat)
         found, before = [], self._products(flat)
         for w, product, (_, on) in reversed(list(zip(flat, before, self._windows, strict=False))):
@@ -141,7 +141,7 @@ class StridedNet:
 
     def jacobian(self, weights: Weights) -> tuple[Float[Any, "runs n size"], ...]:
         """∂μ/∂w_i of each layer: its column t is the product of the others, moved by S_i t."""
-        flat, found = _flat(weights), []
+        flat, found = _flat(self, weights), []
         for i, product in enumerate(self._products(flat)[:-1]):
             others = _take(_behind(product), self._windows[i][0][:, 0])
             for w, (back, _) in zip(flat[i + 1 :], self._windows[i + 1 :], strict=True):
@@ -199,7 +199,7 @@ def matrices(network: StridedNet, weights: Weights, inputs: int | Sequence[int])
 
     lengths = network.lengths(inputs)
     for w, k, s, before, after in zip(
-        _flat(weights), network.shapes, network.strides, lengths, lengths[1:], strict=False
+        _flat(network, weights), network.shapes, network.strides, lengths, lengths[1:], strict=False
     ):
         xp = array_namespace(w)
         taps = np.indices(k).reshape(len(k), -1)
@@ -234,8 +234,8 @@ def _back(before: Sizes, after: Sizes, k: Sizes, S: Sizes) -> Any:
     return np.where(outside, math.prod(before), flat)
 
 
-def _flat(weights: Weights) -> list[Any]:
-    xp = array_namespace(*weights)
+def _flat(network: StridedNet, weights: Weights) -> list[Any]:
+    xp = array_namespace(*of_shapes(network, weights))
     return [xp.reshape(w, (w.shape[0], math.prod(w.shape[1:]))) for w in weights]
 
 
