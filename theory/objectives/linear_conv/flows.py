@@ -82,12 +82,14 @@ def function_flow(
     times: Sequence[float],
     *,
     near: Weights | None = None,
+    rtol: float = RTOL,
 ) -> Float[np.ndarray, "times runs n"]:
     """The flow on functions alone, from v at time 0.
 
     Where v comes apart in one way, K is that of its factors. Where layers of stride 1 follow each other, ``near`` says
     which point of the fibre to start from, and Newton's steps go on from the last one, as long as no other comes near:
-    in one dimension points meet where layers share a root, and which goes on from there v and δ do not say.
+    in one dimension points meet where layers share a root, and which goes on from there v and δ do not say. ``rtol`` is
+    the relative error that the integrator is allowed in a step: what changes with it is not resolved.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def function_flow(
             last = None
         return -velocity.ravel()
 
-    states, _ = _integrated(slope, v, times)
+    states, _ = _integrated(slope, v, times, rtol)
     return np.stack([state.reshape(v.shape) for state in states])
 
 
@@ -132,7 +134,9 @@ def _fits(network: StridedNet, loss: SquaredLoss) -> None:
         raise refuse("loss", f"of filters with {loss.target.shape[0]} entries", f"of {network.size}, as the network's")
 
 
-def _integrated(slope: Callable[[float, Any], Any], start: Any, times: Sequence[float]) -> tuple[list[Any], int]:
+def _integrated(
+    slope: Callable[[float, Any], Any], start: Any, times: Sequence[float], rtol: float = RTOL
+) -> tuple[list[Any], int]:
     """States at the times, each at the end of a step, and the number of steps."""
     from scipy.integrate import solve_ivp
 
@@ -140,7 +144,7 @@ def _integrated(slope: Callable[[float, Any], Any], start: Any, times: Sequence[
     size = float(np.abs(state).max())
     for begin, end in zip([0.0, *times[:-1]], times, strict=True):
         checks.positive("times", end - begin)
-        solved = solve_ivp(slope, (begin, end), state, method="DOP853", rtol=RTOL, atol=RTOL * size)
+        solved = solve_ivp(slope, (begin, end), state, method="DOP853", rtol=rtol, atol=rtol * size)
         state = solved.y[:, -1]
         states.append(state)
         steps += len(solved.t) - 1
