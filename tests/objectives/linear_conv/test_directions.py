@@ -25,7 +25,7 @@ NORMS = [1e3, 1e4, 0.8e5, 0.9e5, 1e5]
 
 
 def learned(depth, seed=0):
-    x, y = data_sets(1, seed=seed)[0]
+    x, y = data_sets(1, rng=np.random.default_rng(seed))[0]
     network = CircularNet(x.shape[1], depth)
     start = layers(network.shapes, rng=np.random.default_rng(seed))
     (path,) = flow(network, ExponentialLoss(x, y), start, norms=NORMS, rtol=1e-12)

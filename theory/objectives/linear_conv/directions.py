@@ -104,6 +104,17 @@ def lacking(network: CircularNet, path: Path) -> float:
     return float(sum(np.linalg.norm(part) for part in parts) / np.linalg.norm(size))
 
 
+def least_share(beta: Any) -> float:
+    """The least share of ‖β̂‖_1 that one of the D frequencies has.
+
+    >>> import numpy as np
+    >>> round(least_share(np.array([2.0, 1.0])), 9)  # β̂ = (3, 1)/√2
+    0.25
+    """
+    size = abs(spectrum(beta))
+    return float(size.min() / size.sum())
+
+
 def cosines(x: Any) -> tuple[Any, Any, float]:
     """The cosines that x has at its largest and at its second largest frequency, and the ratio of their |x̂|.
 
