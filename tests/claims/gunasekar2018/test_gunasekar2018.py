@@ -21,7 +21,7 @@ MODULES = {module.CLAIM.key: module for module in (convolution, fully_connected,
 REDUCED = {
     "gunasekar2018.convolution": [Cell({"depth": 2, "sets": 20})],
     "gunasekar2018.fully_connected": [Cell({"depth": 2, "width": 2, "sets": 20})],
-    "gunasekar2018.one_sample": [Cell({"depth": 2, "sets": 20})],
+    "gunasekar2018.one_sample": [Cell({"depth": 2, "sets": 64})],
     "gunasekar2018.stationary": [Cell({"depth": depth, "sets": 20}) for depth in (2, 3)],
 }
 
@@ -172,8 +172,8 @@ def test_without_a_solver_nothing_is_decided(key, monkeypatch):
 
 def test_without_a_solver_stationarity_is_decided_but_for_one_control(monkeypatch):
     monkeypatch.setattr(conv, "hard_margin", missing)
-    with mock.patch.object(separation, "SIZES", (8, 8, 16)):
-        found = stationary.CLAIM.measure(REDUCED["gunasekar2018.stationary"][0], setting()).findings
+    monkeypatch.setattr(separation, "SIZES", (8,))
+    found = stationary.CLAIM.measure(Cell({"depth": 2, "sets": 15}), setting()).findings
     verdict = conclude(stationary.CLAIM, found)
     assert verdict.verdict is Verdict.HOLDS
     assert {control.name: control.refuted for control in verdict.controls}[stationary.HARD] is False
