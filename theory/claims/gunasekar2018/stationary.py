@@ -128,10 +128,14 @@ def _off_support(runs: Sequence[_Learned], margins: Any) -> list[Finding]:
     except conv.NoSolution as missing:
         return [*own, evidence.lost(missing, form="off the support", control=HARD)]
     wrong = [
-        conv.stationarity(run.loss.x, run.loss.y, one.beta, one.multipliers, 1.0).beyond
+        conv.stationarity(run.loss.x, run.loss.y, one.beta, one.multipliers, 1.0)
         for run, one in zip(runs, hard, strict=True)
     ]
-    return [*own, separable.middle(1.0, wrong / limits, form="off the support", control=HARD)]
+    return [
+        *own,
+        separable.middle(1.0, [one.beyond for one in wrong] / limits, form="off the support", control=HARD),
+        separable.middle(separable.YARDSTICK, [one.residual for one in wrong], form="residual", control=HARD),
+    ]
 
 
 def _spectra(run: _Learned, depth: int, rng: Any) -> list[dict[str, Any]]:
@@ -189,7 +193,7 @@ CLAIM = Claim(
     controls={
         SHALLOWER: "p = 2/(L−1), by the yardsticks of 'residual' and 'falls'",
         SQUARE: "p = 2, likewise",
-        HARD: "the solution of least ‖β‖_2, with its multipliers, as a minimum of ‖β̂‖_1, by that of 'off the support'",
+        HARD: "the solution of least ‖β‖_2, with its multipliers, as a minimum of ‖β̂‖_1, by those of 'off the support' and 'residual'",
     },
     cells=cells,
     measure=measure,
