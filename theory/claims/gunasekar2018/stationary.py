@@ -193,7 +193,7 @@ CLAIM = Claim(
     controls={
         SHALLOWER: "p = 2/(L−1), by the yardsticks of 'residual' and 'falls'",
         SQUARE: "p = 2, likewise",
-        HARD: "the solution of least ‖β‖_2, with its multipliers, as a minimum of ‖β̂‖_1: 'off the support' and 'residual'",
+        HARD: "the solution of least ‖β‖_2 with its multipliers, for p = 1: 'off the support' and 'residual'",
     },
     cells=cells,
     measure=measure,
