@@ -11,6 +11,7 @@ from theory.objectives.linear_conv import (
     CircularNet,
     ExponentialLoss,
     FullyConnectedNet,
+    NoSolution,
     descend,
     flow,
     hard_margin,
@@ -100,7 +101,7 @@ class References:
         self.data = separable(max(6, dim // 4), dim, rng=np.random.default_rng(SEED))
         try:
             self.solve(*self.data)
-        except ModuleNotFoundError as missing:
+        except NoSolution as missing:
             raise NotImplementedError(str(missing)) from None
 
     def time_run(self, reference: str, dim: int) -> None:

@@ -186,7 +186,7 @@ def readings() -> None:
 
 def identity() -> None:
     """dβ̂/dτ = ŝ |β̂|² Σ |ŵ|^{−2}: the residual with the flow's own c is what is lacking, here with its parts known."""
-    x, y = theory.problems.data_sets(1, seed=0)[0]
+    x, y = theory.problems.data_sets(1, rng=np.random.default_rng(0))[0]
     network, loss = conv.CircularNet(8, 3), conv.ExponentialLoss(x, y)
     (path,) = conv.flow(network, loss, start(network, seed=0), norms=[1e2, 0.98e2, 0.99e2, 1e2][1:], rtol=1e-12)
     found = conv.stationarity(x, y, path.beta[-1], path.alpha[-1], 2 / 3).residual
@@ -194,12 +194,25 @@ def identity() -> None:
     assert found <= bound <= 3 * found
 
 
+KNOWN: dict[Any, Any] = {}
+
+
+def remembered(network, loss, weights, **settings):
+    """The flow, once for all checks: a plant that changes it must be caught by one that does not remember."""
+    bits = (part.tobytes() for part in (loss.x, loss.y, *weights))
+    key = (repr(network), *bits, repr(sorted(settings.items())))
+    if key not in KNOWN:
+        KNOWN[key] = FLOW(network, loss, weights, **settings)
+    return KNOWN[key]
+
+
 def on(module, *cells: Cell) -> Callable[[], None]:
     """The verdict of a claim on these cells, on small data: it holds, and every control is refuted."""
 
     def check() -> None:
         found = []
-        with mock.patch.object(separation, "SIZES", (8, 16)):
+        flow = remembered if conv.flow is FLOW else conv.flow
+        with mock.patch.object(separation, "SIZES", (8, 8, 16)), mock.patch.object(conv, "flow", flow):
             for cell in cells:
                 found += module.measure(cell, Setting(rng=np.random.default_rng(5), xp=np, profile="quick")).findings
         assert verdict.conclude(module.CLAIM, found).passed
@@ -215,10 +228,10 @@ CHECKS: dict[str, Callable[[], None]] = {
     )
 }  # fmt: skip
 CHECKS |= {
-    "verdict of fully connected": on(fully_connected, Cell({"depth": 2, "width": 2, "sets": 5, "draw": 2018})),
-    "verdict of convolution": on(convolution, Cell({"depth": 2, "sets": 6, "draw": 2018})),
-    "verdict of stationary": on(stationary, Cell({"depth": 2, "sets": 3, "draw": 2018})),
-    "verdict of one sample": on(one_sample, Cell({"depth": 2, "sets": 6})),
+    "verdict of fully connected": on(fully_connected, Cell({"depth": 2, "width": 2, "sets": 20})),
+    "verdict of convolution": on(convolution, Cell({"depth": 2, "sets": 20})),
+    "verdict of stationary": on(stationary, Cell({"depth": 2, "sets": 20})),
+    "verdict of one sample": on(one_sample, Cell({"depth": 2, "sets": 64})),
 }
 
 # ------------------------------------------------------------------------------------------------------------- plants
@@ -342,7 +355,7 @@ def stopped(network, loss, weights, **settings):
     """A flow that is cut at ‖β‖ = 1e3 and relabelled."""
     return [
         dataclasses.replace(path, direction=np.repeat(path.direction[:1], len(path.norm), axis=0))
-        for path in FLOW(network, loss, weights, **settings)
+        for path in remembered(network, loss, weights, **settings)
     ]
 
 
@@ -384,7 +397,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "twice the exponent": Plant(conv, "stationarity", other_exponent, ["conditions", "verdict of stationary"]),
     "ρ × 1.05": Plant(conv, "stationarity", changed(STATION, residual=1.05), ["verdict of stationary"]),
-    "slack × 4": Plant(conv, "stationarity", changed(STATION, slack=4.0), ["conditions", "verdict of stationary"]),
+    "slack × 4": Plant(conv, "stationarity", changed(STATION, slack=4.0), ["conditions"]),
     "angles × 1.02": Plant(conv, "angle", scaled(directions.angle, 1.02), ["readings"]),
     "exponents × 1.02": Plant(conv, "exponents", scaled(EXPONENTS, 1.02), ["readings", "verdict of fully connected"]),
     "exponents × 1.15": Plant(conv, "exponents", scaled(EXPONENTS, 1.15), ["verdict of one sample"]),
@@ -392,7 +405,12 @@ PLANTS: dict[str, Plant] = {
     "energies for amplitudes": Plant(conv, "cosines", squared_ratio, ["readings", "verdict of one sample"]),
     "turning forgotten": Plant(conv, "lacking", lazy_lacking, ["identity", "verdict of stationary"]),
     "what is lacking × 10": Plant(conv, "lacking", scaled(LACK, 10.0), ["identity"]),
-    "what is lacking × 1e4": Plant(conv, "lacking", scaled(LACK, 1e4), ["verdict of stationary"]),
+    "a yardstick a thousand times shorter": Plant(
+        shared, "YARDSTICK", shared.YARDSTICK / 1e3, ["verdict of stationary", "verdict of convolution"]
+    ),
+    "what is off the support forgotten": Plant(
+        conv, "stationarity", changed(STATION, beyond=0.01), ["conditions", "verdict of stationary"]
+    ),
     "the largest margins weighted": Plant(LOSS, "weights", best_sample, ["logs", "downhill"]),
     "a flow that stops early": Plant(
         conv, "flow", stopped, ["verdict of fully connected", "verdict of one sample", "verdict of convolution"]
@@ -406,13 +424,11 @@ PLANTS: dict[str, Plant] = {
     "the least ‖β̂‖_1 for the hard margin": Plant(
         conv, "hard_margin", LEAST, ["references", "conditions", "verdict of fully connected"]
     ),
-    "a yardstick of 1": Plant(convolution, "YARDSTICK", 1.0, ["verdict of convolution"]),
+    "a yardstick of 1": Plant(shared, "YARDSTICK", 1.0, ["verdict of convolution", "verdict of stationary"]),
     "a prediction fitted to the slopes": Plant(
         shared,
         "fitted",
-        lambda predicted, values, earlier, *, rng, **more: FITTED(
-            float(np.mean(values)), values, earlier, rng=rng, **more
-        ),
+        lambda predicted, values, earlier, **more: FITTED(float(np.median(values)), values, earlier, **more),
         ["verdict of fully connected", "verdict of one sample"],
     ),
 }

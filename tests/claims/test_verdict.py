@@ -281,6 +281,45 @@ class TestBootstrap:
         assert one == two
 
 
+class TestMedian:
+    @pytest.mark.parametrize(("count", "rank"), [(15, 1), (18, 1), (20, 2), (24, 3), (64, 17)])
+    def test_known_ranks(self, count, rank):
+        """The largest r with 2 P(B < r) ≤ 1 − level, summed here from the binomial coefficients."""
+        beyond = [2 * sum(math.comb(count, k) for k in range(r)) / 2**count for r in (rank, rank + 1)]
+        assert beyond[0] <= 1 - v.CONFIDENCE < beyond[1]
+        shuffled = np.random.default_rng(0).permutation(count) + 1
+        assert v.median(shuffled) == ((count + 1) / 2, rank, count + 1 - rank)
+
+    @pytest.mark.parametrize("count", [15, 24, 51, 200])
+    def test_covers_the_truth_as_often_as_promised(self, count):
+        """Of values in [0, 1] with median ½ it matters only how many lie below it: the coverage is exact."""
+        inside = []
+        for below in range(count + 1):
+            _, low, high = v.median([0.0] * below + [1.0] * (count - below))
+            inside.append(low <= 0.5 <= high)
+        assert stats.binom.pmf(range(count + 1), count, 0.5)[inside].sum() >= v.CONFIDENCE
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            (range(14), "values is 14 of them; it must be at least 15"),
+            ([], "values is 0 of them; it must be at least 15"),
+            ([math.nan] * 20, "values is an array with NaN"),
+        ],
+    )
+    def test_bad_input(self, values, message):
+        with pytest.raises(BadInput, match=message):
+            v.median(values)
+
+    def test_drifting_limits_hold_the_limit(self):
+        """Values that halve their distance to 1 at each stage: the last change is what is left."""
+        spread = np.random.default_rng(0).uniform(0, 1, 30)
+        middle, low, high = v.drifting(1 + 0.1 * spread, 1 + 0.2 * spread)
+        assert low <= 1 <= middle <= high
+        assert low == pytest.approx(1, abs=1e-12)
+        assert v.drifting([2.0] * 15, [2.0] * 15) == (2.0, 2.0, 2.0)
+
+
 class TestRankSlope:
     X = tuple(range(1, 13))
 

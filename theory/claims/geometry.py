@@ -10,8 +10,8 @@ import numpy as np
 import theory
 from theory.claims.claim import Cell, Finding, Relation, Setting
 from theory.objectives import linear_conv as lc
-from theory.objectives.linear_conv.flows import RTOL
 from theory.objectives.linear_conv.factors import TOO_NEAR
+from theory.objectives.linear_conv.flows import RTOL
 
 SAME = 1e-9
 """K's that differ by less, in units of one of them, count as equal: rounding times a condition of 1e6."""

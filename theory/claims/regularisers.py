@@ -1,38 +1,15 @@
-"""What claims about induced regularisers share: the predictors, the three ways to R, and a missing solver."""
+"""What claims about induced regularisers share: the predictors, and the three ways to R."""
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from theory.checks import BadInput
-from theory.claims.claim import Cell, Evidence, Finding, Setting
+from theory.claims.claim import Finding
 
 AGREE = 1e-6
 """Relative agreement asked of the SDP, its dual and direct minimisation: a hundred times the solver's own 1e-8."""
-
-
-def excused(errors: type[BadInput]) -> Callable[[Callable[[Cell, Setting], Evidence]], Any]:
-    """A measurement that cannot be made, as without a solver, gives one finding without a number: INCONCLUSIVE.
-
-    ``errors`` are those that excuse it; their message is the finding's ``reason``.
-    """
-
-    def decorate(measure: Callable[[Cell, Setting], Evidence]) -> Callable[[Cell, Setting], Evidence]:
-        @functools.wraps(measure)
-        def measured(cell: Cell, setting: Setting) -> Evidence:
-            try:
-                return measure(cell, setting)
-            except errors as error:
-                return Evidence([Finding(math.nan, math.nan, control=cell.control, details={"reason": str(error)})])
-
-        return measured
-
-    return decorate
 
 
 def predictor(kind: str, dim: int, inputs: int, *, rng: Any) -> Any:
@@ -64,8 +41,3 @@ def kernels(dim: int, count: int) -> list[int]:
 def tight(predicted: float, measured: float, form: str, *, control: str = "", **details: Any) -> Finding:
     """Two of the three ways beside each other."""
     return Finding(predicted, measured, rounding=AGREE, form=form, control=control, details=details)
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The points as columns."""
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

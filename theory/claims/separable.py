@@ -1,16 +1,16 @@
-"""What claims about separable data share: the flow from a drawn start, its hypotheses, and a missing solver."""
+"""What claims about separable data share: the flow from a drawn start, its hypotheses, and medians over data sets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import theory
 import theory.objectives.linear_conv as conv
+from theory.checks import BadInput
 from theory.claims import verdict
-from theory.claims.claim import Claim, Evidence, Finding, Relation
+from theory.claims.claim import Finding, Relation
 
 FAR = 1e8
 """‖β‖ at which limits are judged."""
@@ -25,24 +25,35 @@ DECADE = FAR / 10
 STILL = 0.2
 """Radians in the last decade of ‖β‖ below which something counts as converging."""
 
+YARDSTICK = 1 / (math.e * math.log(FAR))
+"""max_g g ‖β‖^{−g} at ‖β‖ = 1e8: what shares that die like ‖β‖^{−g} may still cost there, to first order."""
+
+
+class NotArrived(RuntimeError):
+    """A flow that ended before ‖β‖ = 1e8; the message says why."""
+
+
+UNDECIDED = (NotArrived, BadInput)
+"""Where nothing is found: a flow that ended early, a solver that is missing or failed, or a path that it refuses."""
+
 
 def loss_of(data: tuple[Any, Any]) -> Any:
     """The exponential loss of a data set."""
     return conv.ExponentialLoss(*data)
 
 
-def follow(network: Any, loss: Any, *, rng: Any, rtol: float = 1e-10) -> Any:
-    """The gradient flow from Gaussian weights to ‖β‖ = 1e8, recorded at ``NORMS``.
+def follow(network: Any, loss: Any, *, rng: Any, rtol: float = 1e-10, start: Any = None) -> Any:
+    """The gradient flow from Gaussian weights, or from ``start``, to ‖β‖ = 1e8, recorded at ``NORMS``.
 
     Raises
     ------
-    RuntimeError
-        If it did not get there; the message says why.
+    NotArrived
+        If it did not get there.
     """
-    start = theory.problems.layers(network.shapes, rng=rng)
+    start = theory.problems.layers(network.shapes, rng=rng) if start is None else start
     (path,) = conv.flow(network, loss, start, norms=NORMS, rtol=rtol)
     if path.outcome is not conv.Outcome.REACHED:
-        raise RuntimeError(f"the flow of {network} ended with: {path.outcome}")
+        raise NotArrived(f"the flow of {network} ended with: {path.outcome}")
     return path
 
 
@@ -68,29 +79,12 @@ CONVERGING = (
 PHASES = "the phases of the layers converge: margin 0.2 − the largest turn where |β̂_d| is at least 1 % of the largest"
 
 
-def fitted(predicted: float, values: Any, earlier: Any, *, rng: Any, **more: Any) -> Finding:
-    """A mean exponent of independent data sets, with limits for what it converges to."""
-    mean, low, high = verdict.drifting(values, earlier, rng=rng)
-    return Finding(predicted, mean, low, high, relation=Relation.EXPONENT, **more)
+def fitted(predicted: float, values: Any, earlier: Any, **more: Any) -> Finding:
+    """A median exponent of independent data sets, with limits for what it converges to."""
+    middle, low, high = verdict.drifting(values, earlier)
+    return Finding(predicted, middle, low, high, relation=Relation.EXPONENT, **more)
 
 
-def averaged(predicted: float, values: Any, *, rng: Any, **more: Any) -> Finding:
-    """The mean of independent data sets beside an upper bound."""
-    import numpy as np
-
-    low, high = verdict.bootstrap(values, rng=rng)
-    mean = float(np.mean(values))
-    return Finding(predicted, mean, min(low, mean), max(high, mean), relation=Relation.UPPER, **more)
-
-
-def unresolved(claim: Claim, forms: Sequence[str], reason: object) -> Evidence:
-    """What is found where a solver is missing: nothing, for every form and control, with the reason."""
-    lost = Finding(math.nan, math.nan, details={"reason": str(reason)})
-    return Evidence(
-        [*(replace(lost, form=form) for form in forms), *(replace(lost, control=control) for control in claim.controls)]
-    )
-
-
-def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as equally long columns."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def middle(predicted: float, values: Any, **more: Any) -> Finding:
+    """The median of independent data sets beside an upper bound."""
+    return Finding(predicted, *verdict.median(values), relation=Relation.UPPER, **more)

@@ -34,15 +34,15 @@ def separable(samples: int, dim: int, *, rng: np.random.Generator) -> tuple[np.n
     return rng.standard_normal((samples, dim)), rng.choice([-1.0, 1.0], samples)
 
 
-def data_sets(count: int, *, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def data_sets(count: int, *, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """``count`` data sets of dimension 8 to 64, with a quarter as many samples, and 6 at least.
 
-    >>> [x.shape for x, _ in data_sets(4, seed=1)]
+    >>> [x.shape for x, _ in data_sets(4, rng=np.random.default_rng(1))]
     [(6, 8), (6, 16), (8, 32), (16, 64)]
     """
-    streams = np.random.default_rng(seed).spawn(checks.integer("count", count, least=1))
+    streams = rng.spawn(checks.integer("count", count, least=1))
     dims = [SIZES[index % len(SIZES)] for index in range(count)]
-    return [separable(max(6, dim // 4), dim, rng=rng) for dim, rng in zip(dims, streams, strict=True)]
+    return [separable(max(6, dim // 4), dim, rng=stream) for dim, stream in zip(dims, streams, strict=True)]
 
 
 def tone(dim: int, second: float, *, rng: np.random.Generator) -> Float[np.ndarray, " dim"]:

@@ -25,7 +25,7 @@ NORMS = [1e3, 1e4, 0.8e5, 0.9e5, 1e5]
 
 
 def learned(depth, seed=0):
-    x, y = data_sets(1, seed=seed)[0]
+    x, y = data_sets(1, rng=np.random.default_rng(seed))[0]
     network = CircularNet(x.shape[1], depth)
     start = layers(network.shapes, rng=np.random.default_rng(seed))
     (path,) = flow(network, ExponentialLoss(x, y), start, norms=NORMS, rtol=1e-12)
@@ -116,3 +116,13 @@ def test_the_turn_is_differentiated_where_it_ends():
     # One layer: κ = 1. The chord of the last two records has the slope t_2 + t_1.
     chord = (t[2] + t[1]) / t[2] ** 2
     assert lacking(CircularNet(3, 1), path) == pytest.approx(2 / t[2] + (2 / t[2] - chord))
+
+
+def test_records_that_coincide_count_once():
+    _, _, network, path = learned(2)
+    twice = np.array([0, 1, 2, 3, 4, 4])
+    fields = {name: getattr(path, name)[twice] for name in ("norm", "direction")}
+    again = SimpleNamespace(**fields, weights=tuple(weight[twice] for weight in path.weights))
+    assert lacking(network, again) == lacking(network, path)
+    with pytest.raises(BadInput, match="path is of 2 different norms"):
+        lacking(network, SimpleNamespace(norm=np.array([1.0, 2.0, 2.0])))

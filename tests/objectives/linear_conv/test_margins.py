@@ -1,12 +1,16 @@
 """References: against closed forms, their certificates against others' solutions, and what is refused or missing."""
 
 import builtins
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from theory.checks import BadInput
 from theory.objectives.linear_conv import (
+    NoSolution,
     NotSeparable,
     hard_margin,
     least_spectrum,
@@ -18,7 +22,7 @@ from theory.objectives.linear_conv import (
 )
 from theory.problems import data_sets, separable, tone
 
-DATA = data_sets(4, seed=7)
+DATA = data_sets(4, rng=np.random.default_rng(7))
 
 
 def test_separation_is_found_and_its_margin_is_the_largest():
@@ -118,15 +122,69 @@ def test_references_refuse_what_cannot_be_separated(solve):
         solve(np.array([[1.0, 0], [-1.0, 0]]), np.ones(2))
 
 
-@pytest.mark.parametrize("missing", ["cvxpy", "clarabel"])
-def test_a_missing_library_is_named(missing, monkeypatch):
+@pytest.mark.parametrize("call", [separate, hard_margin, least_spectrum])
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([[math.nan, 1.0]], [1.0], "x is an array with NaN or infinity"),
+        ([[math.inf, 1.0]], [1.0], "x is an array with NaN or infinity"),
+        ([[1.0, 2.0]], [math.nan], "y is an array with NaN or infinity"),
+        ([[1.0, 2.0]], [0.5], "y is labels other than 1 and -1"),
+        ([[1.0, 2.0]], [1.0, 1.0], "y is 2 labels; it must be as many"),
+        ([[1e200, 2.0]], [1.0], "x is an array whose largest entry is 1e"),
+        ([1.0, 2.0], [1.0], "x is an array of shape"),
+    ],
+)
+def test_bad_data(call, x, y, message):
+    with pytest.raises(BadInput, match=message):
+        call(np.array(x), np.array(y))
+
+
+def test_what_clarabel_calls_infeasible_is_one_line():
+    """They can be separated, by 3e-9 of their size, but not for Clarabel."""
+    x = np.array([[1, 3e-9], [-1, 3e-9]])
+    assert separate(x, np.ones(2))[1] == pytest.approx(3e-9)
+    with pytest.raises(NoSolution, match=r"^the hard margin is infeasible; Clarabel must find a solution$"):
+        hard_margin(x, np.ones(2))
+
+
+def test_a_linear_program_that_fails_is_one_line(monkeypatch):
+    failed = SimpleNamespace(status=4, message="numerical\ndifficulties", fun=None)
+    monkeypatch.setattr(optimize, "linprog", lambda *_, **__: failed)
+    with pytest.raises(NoSolution, match=r"the separation of x is not found \(numerical difficulties\)"):
+        separate(np.eye(2), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("beta", "alpha", "message"),
+    [
+        ([1.0, -1.0], [1.0, 1.0], "beta is a predictor whose least margin is -1; it must be one with all margins"),
+        ([1.0, 0.0], [1.0, 1.0], "whose least margin is 0"),
+        ([math.nan, 1.0], [1.0, 1.0], "beta is an array with NaN"),
+        ([1.0, 1.0], [math.inf, 1.0], "alpha is an array with NaN or infinity"),
+        ([1.0, 1.0, 1.0], [1.0, 1.0], "beta and alpha is 3 and 2 long; it must be 2 and 2"),
+    ],
+)
+def test_stationarity_is_of_what_separates(beta, alpha, message):
+    with pytest.raises(BadInput, match=message):
+        stationarity(np.eye(2), np.ones(2), np.array(beta), np.array(alpha), 1.0)
+
+
+def test_a_missing_library_is_named(monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):
-        if name == missing:
+        if name == "cvxpy":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ModuleNotFoundError, match=rf"{missing} is missing; it must be installed \(extra convex\)"):
+    with pytest.raises(NoSolution, match=r"cvxpy is missing; it must be installed \(extra convex\)"):
         hard_margin(*separable(2, 3, rng=np.random.default_rng(0)))
+
+
+def test_a_missing_solver_is_named(monkeypatch):
+    cvxpy = pytest.importorskip("cvxpy")
+    monkeypatch.setattr(cvxpy, "installed_solvers", list)
+    with pytest.raises(NoSolution, match=r"Clarabel is missing; it must be installed \(extra convex\)"):
+        least_spectrum(*separable(2, 3, rng=np.random.default_rng(0)))

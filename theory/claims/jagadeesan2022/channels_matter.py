@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.claims import regularisers
+from theory.claims import evidence, regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
@@ -39,7 +39,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     ladder = _ladder(w, kernel, filters, best.rank, least, cell, setting)
     findings = [*_one_channel(w, filters), *_falls(ladder, least, best, exact=len(filters) == 1)]
     rows = [{"channels": c, "value": value, "least": least} for c, value in ladder.items()]
-    return Evidence(findings, regularisers.table(rows))
+    return Evidence(findings, evidence.table(rows))
 
 
 def _ladder(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.claims import regularisers
+from theory.claims import evidence, regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
@@ -21,7 +21,7 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell({"kind": kind, "dim": dim, "starts": 8}) for kind in kinds for dim in dims]
 
 
-@regularisers.excused(nets.NoSolution)
+@evidence.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     dim = int(cell.parameters["dim"])
     w = regularisers.predictor(str(cell.parameters["kind"]), dim, 1, rng=setting.rng)

@@ -10,7 +10,7 @@ import numpy as np
 
 import theory
 from theory.checks import BadInput
-from theory.claims import regularisers
+from theory.claims import evidence, regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
@@ -40,14 +40,14 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell({**dict(zip(names, row, strict=True)), "most": most}) for row in rows]
 
 
-@regularisers.excused(BadInput)
+@evidence.excused(BadInput)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     first, second = int(cell.parameters["first"]), int(cell.parameters["second"])
     x, y = theory.problems.two_classes(setting.images, first, second, most=int(cell.parameters["most"]))
     kernels = regularisers.kernels(x.shape[1], int(cell.parameters["kernels"]))
     found = [_learn(x, y, kernel, int(cell.parameters["channels"]), setting) for kernel in kernels]
     findings = [*_close(found), *_sparser(found), *_own(found)]
-    return Evidence(findings, regularisers.table([row for one in found for row in _rows(one)]))
+    return Evidence(findings, evidence.table([row for one in found for row in _rows(one)]))
 
 
 def _learn(x: Any, y: Any, kernel: int, channels: int, setting: Setting) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from theory.claims import regularisers
+from theory.claims import evidence, regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
@@ -31,7 +31,7 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell(dict(zip(names, (*row[:-1], 32), strict=True)), control=row[-1]) for row in grid]
 
 
-@regularisers.excused(nets.NoSolution)
+@evidence.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     if cell.control:
         return Evidence([_several_inputs(cell, setting)])
@@ -46,7 +46,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
             longer = nets.sdp(w, 2)
             findings.append(regularisers.tight(longer, found["direct, C = 1"], "direct, C = 1", control=LONGER))
         rows += [{"kernel": kernel, "way": way, "value": value} for way, value in found.items()]
-    return Evidence(findings, regularisers.table(rows))
+    return Evidence(findings, evidence.table(rows))
 
 
 def _three_ways(w: Any, kernel: int, cell: Cell, setting: Setting) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.claims import regularisers
+from theory.claims import evidence, regularisers
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.jagadeesan2022 import PAPER
 from theory.objectives import linear_conv as nets
@@ -25,7 +25,7 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell(dict(zip(names, (*row[:-1], 4), strict=True)), control=row[-1]) for row in grid]
 
 
-@regularisers.excused(nets.NoSolution)
+@evidence.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     dim, inputs = int(cell.parameters["dim"]), int(cell.parameters["inputs"])
     w = regularisers.predictor(str(cell.parameters["kind"]), dim, inputs, rng=setting.rng)
@@ -38,7 +38,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         findings += [regularisers.tight(predicted, value, form, way=way, kernel=kernel) for way, value in found.items()]
         findings += _wrong(w, kernel, found["direct"])
         rows += [{"kernel": kernel, "way": way, "value": value} for way, value in found.items()]
-    return Evidence(findings, regularisers.table(rows))
+    return Evidence(findings, evidence.table(rows))
 
 
 def _ways(w: Any, kernel: int, cell: Cell, setting: Setting) -> dict[str, float]:

@@ -2,7 +2,15 @@
 
 from theory.objectives.linear_conv.channels import Minimiser, minimiser, one_channel_filters, one_channel_weights
 from theory.objectives.linear_conv.circular import CircularNet, FullyConnectedNet
-from theory.objectives.linear_conv.directions import angle, cosines, exponents, lacking, phases_turned, turned
+from theory.objectives.linear_conv.directions import (
+    angle,
+    cosines,
+    exponents,
+    lacking,
+    least_share,
+    phases_turned,
+    turned,
+)
 from theory.objectives.linear_conv.factors import peel, splits, stages
 from theory.objectives.linear_conv.fibres import Fibre, Searched, distinct, fibre, follow, lift, scales, search, unique
 from theory.objectives.linear_conv.flows import WeightFlow, function_flow, weight_descent, weight_flow
@@ -77,6 +85,7 @@ __all__ = [
     "lacking",
     "least_norm",
     "least_regulariser",
+    "least_share",
     "least_spectrum",
     "lift",
     "lower_bound",

@@ -92,7 +92,11 @@ def lacking(network: CircularNet, path: Path) -> float:
     import numpy as np
 
     L = network.depth
-    times, b_hat = np.log(path.norm[-3:]), spectrum(path.direction[-3:])
+    # One long step can be the first to reach two norms: then two records are the same.
+    norms, rows = np.unique(path.norm, return_index=True)
+    if norms.size < 3:
+        raise refuse("path", f"of {norms.size} different norms", "of at least 3, which a derivative needs")
+    times, b_hat = np.log(norms[-3:]), spectrum(path.direction[rows[-3:]])
     last, before = (b_hat[2] - b_hat[1]) / (times[2] - times[1]), (b_hat[1] - b_hat[0]) / (times[1] - times[0])
     bend = (last - before) / (times[2] - times[0]) * (times[2] - times[1])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,6 +106,17 @@ def lacking(network: CircularNet, path: Path) -> float:
     size, there = abs(b_hat[2]) ** (2 / L), b_hat[2] != 0
     parts = (np.where(there, size * part, 0.0) for part in (1 - kappa * (1 + rate), doubt))
     return float(sum(np.linalg.norm(part) for part in parts) / np.linalg.norm(size))
+
+
+def least_share(beta: Any) -> float:
+    """The least share of ‖β̂‖_1 that one of the D frequencies has.
+
+    >>> import numpy as np
+    >>> round(least_share(np.array([2.0, 1.0])), 9)  # β̂ = (3, 1)/√2
+    0.25
+    """
+    size = abs(spectrum(beta))
+    return float(size.min() / size.sum())
 
 
 def cosines(x: Any) -> tuple[Any, Any, float]:

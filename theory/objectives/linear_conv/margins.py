@@ -10,13 +10,13 @@ cvxpy with Clarabel (extra ``convex``); how exact they are, these two bounds say
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from theory.checks import BadInput
-from theory.objectives.linear_conv.regularisers import multiplicities
+from theory import checks
+from theory.checks import BadInput, refuse
+from theory.objectives.linear_conv.regularisers import NoSolution, convex, multiplicities, solve
 
 TOUCHING = 1e-9
 """Largest share of max‖x‖ that the best margin of data has which count as not separable: rounding of the solver."""
@@ -35,6 +35,19 @@ class NotSeparable(BadInput):
         )
 
 
+def _signed(x: Any, y: Any) -> Any:
+    """The rows y_n x_n of finite data."""
+    import numpy as np
+
+    x = checks.moderate("x", checks.array("x", x, np, ndim=(2,)), np)
+    y = checks.array("y", y, np, ndim=(1,))
+    if len(x) != len(y) or 0 in x.shape:
+        raise refuse("y", f"{len(y)} labels", f"as many as there are samples in x, {len(x)}, and at least 1")
+    if not (abs(y) == 1).all():
+        raise refuse("y", "labels other than 1 and -1", "1 or -1 for each sample")
+    return x * y[:, None]
+
+
 def separate(x: Any, y: Any) -> tuple[Any, float]:
     """A predictor with entries in [−1, 1] whose least margin is the largest, and that margin (linear programming).
 
@@ -44,6 +57,10 @@ def separate(x: Any, y: Any) -> tuple[Any, float]:
     ------
     NotSeparable
         If that margin is 0: then the λ of the dual are a certificate.
+    BadInput
+        If x is not a finite matrix, or y not a label of ±1 for each of its rows.
+    NoSolution
+        If the solver finds none.
 
     Examples
     --------
@@ -59,18 +76,20 @@ def separate(x: Any, y: Any) -> tuple[Any, float]:
     import numpy as np
     from scipy.optimize import linprog
 
-    signed = x * y[:, None]
+    signed = _signed(x, y)
     size = np.linalg.norm(signed, axis=1).max()
-    n = x.shape[1]
+    samples, n = signed.shape
     if size == 0:
-        raise NotSeparable(np.full(x.shape[0], 1 / x.shape[0]), 0.0)
+        raise NotSeparable(np.full(samples, 1 / samples), 0.0)
     solved = linprog(
         np.append(np.zeros(n), -1.0),
-        A_ub=np.hstack([-signed / size, np.ones((x.shape[0], 1))]),
-        b_ub=np.zeros(x.shape[0]),
+        A_ub=np.hstack([-signed / size, np.ones((samples, 1))]),
+        b_ub=np.zeros(samples),
         bounds=[*[(-1, 1)] * n, (None, None)],
         method="highs",
     )
+    if solved.status != 0:
+        raise NoSolution(f"the separation of x is not found ({' '.join(solved.message.split())}); HiGHS must find one")
     if not -solved.fun > TOUCHING:
         combination = np.maximum(-solved.ineqlin.marginals, 0)
         combination /= combination.sum()
@@ -116,9 +135,9 @@ def hard_margin(x: Any, y: Any) -> Reference:
     Raises
     ------
     BadInput
-        If the data cannot be separated.
-    ModuleNotFoundError
-        If cvxpy or Clarabel is missing.
+        If the data are not finite, or cannot be separated.
+    NoSolution
+        If cvxpy or Clarabel is missing, or finds no solution.
 
     Examples
     --------
@@ -128,20 +147,22 @@ def hard_margin(x: Any, y: Any) -> Reference:
     """
     import numpy as np
 
-    signed = x * y[:, None]
+    signed = _signed(x, y)
     least = np.linalg.norm
 
     def bounds(beta: Any, multipliers: Any) -> Reference:
         beta = beta / (signed @ beta).min()
         return Reference(beta, multipliers, float(least(beta)), float(multipliers.sum() / least(multipliers @ signed)))
 
-    solved = bounds(*_solved(x, y, lambda cp, beta: cp.norm(beta, 2)))
+    solved = bounds(*_solved(signed, "the hard margin", lambda cp, beta: cp.norm(beta, 2)))
     touched = solved.multipliers > 1e-6 * solved.multipliers.max()
     # On the samples that it touches, β = Σ λ_n y_n x_n with margins of exactly 1.
-    exact = np.zeros(len(y))
+    exact = np.zeros(len(signed))
     exact[touched] = np.linalg.lstsq(signed[touched] @ signed[touched].T, np.ones(touched.sum()), rcond=None)[0]
+    if exact.min() < 0 or not (signed @ (exact @ signed)).min() > 0:
+        return solved
     polished = bounds(exact @ signed, exact)
-    return polished if exact.min() >= 0 and polished.gap <= solved.gap else solved
+    return polished if polished.gap <= solved.gap else solved
 
 
 def least_spectrum(x: Any, y: Any) -> Reference:
@@ -150,9 +171,9 @@ def least_spectrum(x: Any, y: Any) -> Reference:
     Raises
     ------
     BadInput
-        If the data cannot be separated.
-    ModuleNotFoundError
-        If cvxpy or Clarabel is missing.
+        If the data are not finite, or cannot be separated.
+    NoSolution
+        If cvxpy or Clarabel is missing, or finds no solution.
 
     Examples
     --------
@@ -163,34 +184,32 @@ def least_spectrum(x: Any, y: Any) -> Reference:
     """
     import numpy as np
 
-    dim = x.shape[1]
+    signed = _signed(x, y)
+    dim = signed.shape[1]
     count = multiplicities(dim)
     transform = np.fft.rfft(np.eye(dim), axis=0, norm="ortho")
 
     def norm(cp: Any, beta: Any) -> Any:
         return count @ cp.norm(cp.vstack([transform.real @ beta, transform.imag @ beta]), 2, axis=0)
 
-    beta, multipliers = _solved(x, y, norm)
-    beta = beta / (x @ beta * y).min()
-    return Reference(beta, multipliers, spectral_norm(beta), lower_bound(x, y, multipliers))
+    beta, multipliers = _solved(signed, "the least ‖β̂‖_1", norm)
+    beta = beta / (signed @ beta).min()
+    lower = lower_bound(signed, np.ones(len(signed)), multipliers)
+    return Reference(beta, multipliers, spectral_norm(beta), lower)
 
 
-def _solved(x: Any, y: Any, norm: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+def _solved(signed: Any, name: str, norm: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     """The predictor of least norm with margins of at least 1, and its multipliers, by Clarabel."""
     import numpy as np
 
-    try:
-        import clarabel  # noqa: F401
-        import cvxpy as cp
-    except ModuleNotFoundError as missing:
-        raise ModuleNotFoundError(f"{missing.name} is missing; it must be installed (extra convex)") from None
-    separate(x, y)
-    size = np.linalg.norm(x, axis=1).max()
-    beta = cp.Variable(x.shape[1])
-    margins = (x / size * y[:, None]) @ beta >= 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it may be inaccurate: the duality gap says how much
-        cp.Problem(cp.Minimize(norm(cp, beta)), [margins]).solve(solver=cp.CLARABEL)  # type: ignore[no-untyped-call]
+    cp = convex()
+    separate(signed, np.ones(len(signed)))
+    size = np.linalg.norm(signed, axis=1).max()
+    beta = cp.Variable(signed.shape[1])
+    margins = (signed / size) @ beta >= 1
+    solve(cp.Problem(cp.Minimize(norm(cp, beta)), [margins]), name)
+    if not (signed @ beta.value).min() > 0:
+        raise NoSolution(f"{name} as Clarabel found it separates nothing; x must be data with a larger margin")
     return beta.value / size, np.maximum(margins.dual_value, 0) * size
 
 
@@ -214,6 +233,11 @@ def stationarity(x: Any, y: Any, beta: Any, alpha: Any, exponent: float) -> Stat
 
     Nothing is fitted to β but the one scale c: multipliers refitted to it would satisfy any exponent.
 
+    Raises
+    ------
+    BadInput
+        If the data, β or α are not finite, or a margin of β is not above 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -223,8 +247,16 @@ def stationarity(x: Any, y: Any, beta: Any, alpha: Any, exponent: float) -> Stat
     """
     import numpy as np
 
-    signed = x * y[:, None]
-    beta = beta / (signed @ beta).min()
+    signed = _signed(x, y)
+    beta = checks.nonzero("beta", beta, np)
+    alpha = checks.array("alpha", alpha, np, ndim=(1,))
+    if beta.size != signed.shape[1] or alpha.size != len(signed):
+        required = f"{signed.shape[1]} and {len(signed)} long, as x says"
+        raise refuse("beta and alpha", f"{beta.size} and {alpha.size} long", required)
+    least = float((signed @ beta).min())
+    if not least > 0:
+        raise refuse("beta", f"a predictor whose least margin is {least:.3g}", "one with all margins above 0")
+    beta = beta / least
     beta_hat, s_hat = spectrum(beta), spectrum(alpha @ signed)
     size = abs(beta_hat)
     wanted, found = size**exponent, s_hat * np.conj(beta_hat)
