@@ -121,6 +121,25 @@ class TestTwins:
             assert found.r2[n] > 1 - best - 1e-3
 
 
+class TestDegenerate:
+    def test_coordinates_that_move_a_kernel_alike(self):
+        """The blob of this kernel is so long that σ and γ do the same, to the last bit."""
+        k = problems.known_kernels("gabor", 1000, 11, rng=np.random.default_rng([0, 13]), noise=0.75)
+        assert 0 < fit(k[124]).blob_r2[0] < 1
+
+    @pytest.mark.parametrize("place", [(0, 0), (2, 2), (1, 2)])
+    def test_a_single_pixel(self, place):
+        k = np.zeros((5, 5))
+        k[place] = -2.0
+        assert np.all((fit(k).r2 >= 0) & (fit(k).r2 <= 1))
+
+    def test_a_kernel_that_no_blob_sees(self):
+        """Odd about its centre: every centred Gaussian is orthogonal to it."""
+        k = np.outer([-1.0, 0.0, 1.0], [1.0, 2.0, 1.0])
+        assert fit(k).blob_r2[0] == pytest.approx(0, abs=1e-12)
+        assert fit(k).r2[0] > 0.9
+
+
 class TestInvariance:
     @pytest.mark.parametrize("scale", [1e-200, 1e-30, 0.3, 1e30, 1e200])
     def test_scale_and_sign(self, scale):

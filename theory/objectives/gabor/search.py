@@ -23,6 +23,12 @@ BLOCK = 1 << 17
 _RIDGE = 1e-12
 """Of the trace: where sin kx' vanishes at every pixel, as for waves of two pixels, it is left out."""
 
+_DAMPED = 1e-10
+"""Least damping: where two coordinates move a kernel alike, as σ and γ of a narrow blob do, it keeps them apart."""
+
+_FLAT = 1e-12
+"""Added to the squares of the slopes: where a filter makes nothing of a kernel they are all 0, and the run stays."""
+
 _NONLINEAR = ("theta", "wavelength", "sigma", "gamma")
 
 
@@ -165,7 +171,7 @@ def _descend(family: Family, u: Any, kernels: Any) -> tuple[Any, Any]:
         gain = rest[live] - after
         u[:, live[better]] = moved[:, better]
         rest[live[better]] = after[better]
-        damping[live] = np.where(better, damping[live] / 5, damping[live] * 4)
+        damping[live] = np.where(better, np.maximum(damping[live] / 5, _DAMPED), damping[live] * 4)
         stuck = damping[live] > 1e8
         live = live[~stuck & ~(better & (gain < SETTLED))]
     return u, rest
@@ -180,9 +186,9 @@ def _stepped(family: Family, u: Any, at: _Projected, damping: Any) -> Any:
     gradient = np.where(walled, 0.0, gradient)
     normal = np.where(walled[:, :, None] | walled[:, None, :], 0.0, normal)
     diagonal = np.einsum("ndd->nd", normal)
-    scale = diagonal + 1e-3 * np.max(diagonal, axis=1, keepdims=True) + np.finfo(float).tiny
+    scale = diagonal + 1e-3 * np.max(diagonal, axis=1, keepdims=True) + _FLAT
     normal = normal + (damping[:, None] * scale + walled)[:, :, None] * np.eye(len(u))
-    step = np.linalg.solve(normal + 1e-300 * np.eye(len(u)), gradient[..., None])[..., 0].T
+    step = np.linalg.solve(normal, gradient[..., None])[..., 0].T
     longest = np.max(np.abs(step), axis=0)
     step = step * np.minimum(1.0, math.log(2) / np.maximum(longest, 1e-300))
     return np.clip(u + step, family.lower[:, None], family.upper[:, None])
