@@ -166,7 +166,7 @@ def test_a_point_that_the_factors_miss_is_counted(monkeypatch):
 
 
 def test_a_run_that_the_integrator_does_not_resolve_is_left_out():
-    """Of three runs, one of them far off where looser steps lead elsewhere, the others are judged; of one alone, none."""
+    """Of three runs, one of them far off where looser steps lead elsewhere, two are judged; of one alone, none."""
     v = np.ones((1, 3, 3))
     off = v + np.array([1e-12, 1e-12, 1.0])[None, :, None]
 

@@ -80,10 +80,10 @@ CLAIM = Claim(
         (
             "v is a smooth point, and its factors are irreducible. Margin: the least singular value, in units of the "
             "largest, of the equations whose null space has one dimension for every factor over ℂ, or of those of the "
-            "factors where a stride exceeds 1, less 1e-9. Form 'flow' also asks that the integrator resolves the flow on "
-            "functions, which near a singular point none does: runs on which it moves by more than 1e-7 when its steps "
-            "may err ten times as much are left out and counted in the details. Margin: the share of the runs that are "
-            "kept, less ½"
+            "factors where a stride exceeds 1, less 1e-9. Form 'flow' also asks that the integrator resolves the flow "
+            "on functions, which near a singular point none does: runs on which it moves by more than 1e-7 when its "
+            "steps may err ten times as much are left out and counted in the details. Margin: the share of the runs "
+            "that are kept, less ½"
         ),
     ),
     proof=(

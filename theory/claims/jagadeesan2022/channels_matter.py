@@ -30,7 +30,7 @@ def cells(profile: Profile) -> list[Cell]:
     return [Cell(dict(zip(names, (*size, draw, 16), strict=True))) for size in sizes for draw in range(draws)]
 
 
-@regularisers.excused(nets.NoSolution)
+@evidence.excused(nets.NoSolution)
 def measure(cell: Cell, setting: Setting) -> Evidence:
     dim, inputs, kernel = (int(cell.parameters[name]) for name in ("dim", "inputs", "kernel"))
     w = regularisers.predictor("normal", dim, inputs, rng=setting.rng)
