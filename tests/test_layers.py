@@ -25,8 +25,10 @@ ORDER = (
     "descent",
     "problems",
     "claims",
+    "own",
     "runs",
     "report",
+    "commands",
     "cli",
 )
 LONGEST = 400

@@ -4,9 +4,9 @@ With ψ = |∠(Z, w*) − π/2| of a patch, the band of half-width t is {ψ ≤ 
 the ψ: every quantity below only changes there, and a quotient by t is largest where a patch enters. So each is a
 maximum over n k numbers, in any dimension. The rounding of every ψ is bounded, and taken to the unsafe side.
 
-* μ = sup_{0<t≤φ} (1/nk) #{ψ ≤ t}/t. Theorem 3.3 has it for w; its proof uses it at w* only, and only in the mean over i.
-* With b = (1/k) Σ ‖Zᵢ‖ over the band and R = (1/k) Σ ‖Zᵢ‖ over all, ‖u_{++}‖ ≤ R − s and ‖u_{+−}‖ + ‖u_{−+}‖ ≤ s for some
-  s ≤ b, so that the three cross norms are at most E[g(b)], g(b) = max_{s≤b} ((R − s) s + s²/4), s = min(b, 2R/3).
+* μ = sup_{0<t≤φ} (1/nk) #{ψ ≤ t}/t. Theorem 3.3 has it for w; its proof uses it at w* only, and in the mean over i.
+* With b = (1/k) Σ ‖Zᵢ‖ over the band and R = (1/k) Σ ‖Zᵢ‖ over all, ‖u_{++}‖ ≤ R − s and ‖u_{+−}‖ + ‖u_{−+}‖ ≤ s for
+  some s ≤ b, so that the three cross norms are at most E[g(b)], g(b) = max_{s≤b} ((R − s) s + s²/4), s = min(b, 2R/3).
 * λ_max(A_{w,−w*}) ≤ E[b²], with b of the patches w*·Z < 0 alone.
 
 Both expectations grow with t. So divided by max(t, ε) they bound what Theorems 2.2 and 3.1 need as long as
