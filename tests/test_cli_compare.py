@@ -24,7 +24,9 @@ def before(command, tmp_path):
 def test_the_same_run_again_into_the_same_store(command, before):
     done = command(*VERIFY, "--compare", "results")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1].endswith("0 verdicts and 0 slacks of claims changed, 0 changes are for the worse")
+    assert done.stdout.splitlines()[-1].endswith(
+        "0 verdicts and 0 slacks of claims changed, 0 changes are for the worse"
+    )
 
 
 def test_with_another_seed_slacks_change(command, before):

@@ -84,7 +84,9 @@ class Evil:
 
 def test_nothing_is_unpickled(saved, capsys):
     path = saved(np.array([Evil()], dtype=object))
-    with pytest.raises(BadInput, match=r"samples is .*z\.npy \(.*\); it must be in NumPy's format \.npy, without pickled"):
+    with pytest.raises(
+        BadInput, match=r"samples is .*z\.npy \(.*\); it must be in NumPy's format \.npy, without pickled"
+    ):
         Samples.open(path)
     assert capsys.readouterr().out == ""
 

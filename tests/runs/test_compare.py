@@ -1,4 +1,4 @@
-"""What has changed since a saved run: every kind of change, which of them are for the worse, and where runs are found."""
+"""What has changed since a saved run: every kind of change, which are for the worse, where runs are found."""
 
 import copy
 import json

@@ -190,7 +190,7 @@ def _curves(teacher: Check, number: int) -> str:
         label_outer([ax], "iteration", "largest ‖w − w*‖/‖w*‖")
         ax.legend()
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
+        figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     picture = drawn.getvalue()
     picture = (
         picture[picture.index("<svg") :].replace('id="', f'id="t{number}-').replace('href="#', f'href="#t{number}-')
