@@ -74,6 +74,10 @@ class TestDocument:
         found = checked(files, "z", None, "w", most=100)
         assert (found["samples"]["used"], found["samples"]["drawn"]) == (100, "100 of 300, without replacement")
         assert "100 of 300, without replacement, drawn with seed 0" in own_page.text(found)
+        (teacher,) = found["teachers"]
+        assert teacher["whole_file"]["theorems"][0]["covers"]
+        assert "The whole file, by one pass without a search: Theorem 2.2 covers it" in teacher["summary"][-1]
+        assert "Constants of the whole file, by one pass" in own_page.text(found)
         other = checked(files, "z", None, "w", most=100, seed=1)
         assert other["teachers"][0]["constants"] != found["teachers"][0]["constants"]
 

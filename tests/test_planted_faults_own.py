@@ -8,7 +8,7 @@ from planting import Plant, all_caught, catches, scaled
 
 from theory.closeness import band_bounds, margins, sample_margin
 from theory.distributions import ClosePatches
-from theory.own import coverage, descents, files, teachers
+from theory.own import coverage, descents, files, streamed, teachers
 from theory.runs import compare as comparing
 
 PHI, ACCURACY = 0.5, 0.05
@@ -108,8 +108,23 @@ def changes():
     assert not comparing.compare(saved, [claim | {"slack": 0.5 + 1e-12}], {}).changes
 
 
+def counted():
+    """A whole file by one pass: λ_max of the far side, μ, and what every w within φ sees, of points known by hand."""
+    turned = np.radians([[89.0], [110.0], [-95.0], [20.0], [-20.0]])
+    z = np.stack([np.cos(turned), np.sin(turned)], axis=-1)
+    ((found,),) = streamed.streamed([z[:2], z[2:]], [W_STAR], [math.radians(60)], math.radians(2), 0.0)
+    assert 0.2 / math.radians(2) <= found.mu.upper * (1 + 1e-12)
+    # At 5° two of five are in the band; the far side has one of five of norm 1 there.
+    assert 0.2 / math.radians(5) <= found.beta.upper <= 0.2 / math.radians(5) * 1.011
+    # Within 30° of w* are those at ±20°: λ_min = 2 sin² 20°/5; of all with w*·z ≥ 0, λ_max adds that at 89°.
+    assert found.gamma.lower == pytest.approx(0.4 * math.sin(math.radians(20)) ** 2, rel=1e-9)
+    taught = z[[0, 3, 4], 0]
+    assert found.L.upper == pytest.approx(float(np.linalg.eigvalsh(taught.T @ taught / 5)[-1]), rel=1e-9)
+
+
 CHECKS = {
-    check.__name__: check for check in (mu, bands, search, formulas, promise, bold_step, residual, sampling, changes)
+    check.__name__: check
+    for check in (mu, bands, search, formulas, promise, bold_step, residual, sampling, changes, counted)
 }
 
 
@@ -150,6 +165,15 @@ def no_instances(before, now):
     return iter(())
 
 
+def edge_for_edge(self, inside, phi):
+    """Divided by the upper end of its stretch."""
+    return float(np.max(np.where(self.edges <= phi, inside[:-1] / self.n / self.edges, 0.0)))
+
+
+def first_block(blocks, *others, real=streamed.streamed):
+    return real([next(iter(blocks))], *others)
+
+
 def factor(name, by):
     """A property of the constants multiplied."""
     honest = getattr(coverage.Constants, name).fget
@@ -181,6 +205,8 @@ PLANTS = {
     "labels fitted by anything": Plant(teachers, "relative_loss", without_residual, ["residual"]),
     "a polish that misses by 2 %": Plant(teachers, "_polished", lambda z, w, labels: 1.02 * w, ["residual"]),
     "the first rows for a sample": Plant(files, "drawn", first_rows, ["sampling"]),
+    "counts over the wrong edge": Plant(streamed.Streamed, "_supremum", edge_for_edge, ["counted"]),
+    "one block for all": Plant(streamed, "streamed", first_block, ["counted"]),
     "instances not compared": Plant(comparing, "_instances", no_instances, ["changes"]),
     "slacks not compared": Plant(comparing, "_same", lambda one, other: True, ["changes"]),
     "slacks to the last bit": Plant(comparing, "CLOSE", 0.0, ["changes"]),

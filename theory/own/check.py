@@ -14,9 +14,10 @@ import numpy as np
 import theory
 from theory import checks
 from theory.objectives import SampleLoss
-from theory.own.coverage import ANGLES, Constants, Coverage, constants, practical, theorems, wide
+from theory.own.coverage import ANGLES, Constants, Coverage, constants, practical, rate, theorems, wide
 from theory.own.descents import Run, anywhere, bold, prescribed
 from theory.own.files import Samples, drawn, labels_of, teacher_of, whole
+from theory.own.streamed import sharpened, streamed
 from theory.own.teachers import Teacher, find
 
 MOST, PATCHES, FEW = 1 << 22, 20_000, 4_000
@@ -103,10 +104,10 @@ def check(
     if everything.largest_norm == 0:
         raise checks.refuse("samples", f"{samples}, zero throughout", "different from zero somewhere")
     z = data.take(used)
-    reports = [
-        _about(z, each, options, everything.largest_norm, starts)
-        for each in find(z, w, y, options.directions, rng=found)
-    ]
+    teachers = find(z, w, y, options.directions, rng=found)
+    reports = [_about(z, each, options, everything.largest_norm, starts) for each in teachers]
+    if len(z) < n:
+        _add_whole(reports, data, teachers, options, everything.closeness)
     return {
         "samples": {
             "file": str(samples), "n": n, "k": k, "p": p, "dtype": str(data.array.dtype),
@@ -131,7 +132,10 @@ def _most(options: Options, k: int, p: int) -> int:
 
 def _about(z: Any, teacher: Teacher, options: Options, reach: float, rng: Any) -> dict[str, Any]:
     """All about one teacher."""
-    found = [constants(z, teacher.w, phi, options.accuracy, options.budget) for phi in options.angles(z.shape[2])]
+    angles = options.angles(z.shape[2])
+    (counted,) = streamed([z], [teacher.w], angles, options.accuracy, math.nan)
+    searched = [constants(z, teacher.w, phi, options.accuracy, options.budget) for phi in angles]
+    found = [sharpened(one, other) for one, other in zip(searched, counted, strict=True)]
     stated = theorems(found, z.shape, reach, options.accuracy, teacher.realizable)
     best = practical(found, options.accuracy, options.steps) if teacher.realizable else None
     runs = _runs(z, teacher, best, options, rng)
@@ -147,6 +151,21 @@ def _about(z: Any, teacher: Teacher, options: Options, reach: float, rng: Any) -
         "kept": first is None or bool(first.kept),
         "summary": _summary(teacher, stated, best, runs, options),
     }
+
+
+def _add_whole(
+    reports: Sequence[dict[str, Any]], data: Samples, teachers: Sequence[Teacher], options: Options, rho: float
+) -> None:
+    """To what is said of a sample from a file, what is certain of the whole file."""
+    _, k, p = data.shape
+    blocks = (z for z, _ in data.blocks())
+    wholes = streamed(blocks, [each.w for each in teachers], options.angles(p), options.accuracy, rho)
+    for report, found, teacher in zip(reports, wholes, teachers, strict=True):
+        stated = rate(found, k, options.accuracy, teacher.realizable)
+        constants = [_plain(each, options.accuracy) for each in found]
+        report["whole_file"] = {"constants": constants, "theorems": [asdict(stated)]}
+        covers = f"covers it up to φ = {stated.angle:g}" if stated.covers else "may not cover it"
+        report["summary"].append(f"The whole file, by one pass without a search: Theorem {stated.theorem} {covers}.")
 
 
 def _runs(z: Any, teacher: Teacher, best: Constants | None, options: Options, rng: Any) -> dict[str, Run]:
@@ -196,4 +215,7 @@ def _summary(
 def _arrival(run: Run) -> str:
     """How many runs arrived, and in how many steps."""
     arrived = f"{run.arrived} of {run.starts} arrived within {run.limit:,} steps"
-    return f"{arrived}, in {run.steps[0]:,} to {run.steps[2]:,}" if run.steps else arrived
+    if not run.steps:
+        return arrived
+    least, _, most = run.steps
+    return f"{arrived}, in {least:,}" if least == most else f"{arrived}, in {least:,} to {most:,}"

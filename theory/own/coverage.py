@@ -153,15 +153,15 @@ def theorems(
     """Every theorem, in the order of the paper; ``reach`` is the largest ‖Zᵢ‖."""
     _, k, p = shape
     best = covered(found) if realizable else None
-    rate = _rate(found, best, k, accuracy, realizable)
-    return [rate, *([_close(found, k, reach)] if k > 1 else []), _random_start(best, p)]
+    return [rate(found, k, accuracy, realizable), *([_close(found, k, reach)] if k > 1 else []), _random_start(best, p)]
 
 
-def _rate(found: Sequence[Constants], best: Constants | None, k: int, accuracy: float, realizable: bool) -> Coverage:
+def rate(found: Sequence[Constants], k: int, accuracy: float, realizable: bool) -> Coverage:
     """Theorem 2.2 for one neuron, 3.1 for a filter."""
+    best = covered(found) if realizable else None
     number, title = ("2.2", "linear rate of one neuron") if k == 1 else ("3.1", "linear rate of a filter")
     at = best or min(found, key=lambda each: each.angle)
-    figures = {"hypothesis γ' > 0": at.margin, "at": at.angle}
+    figures = {"γ'": at.margin, "at φ": at.angle}
     if best:
         figures |= {"step": best.step, "contraction": best.contraction, "steps": best.steps(accuracy)}
         return Coverage(number, title, True, best.angle, f"γ' = {best.margin:.3g} > 0", figures)
@@ -186,8 +186,8 @@ def _close(found: Sequence[Constants], k: int, reach: float) -> Coverage:
     paper, sharp = (bound * reach**2 for bound in cross_bounds(at.mu.upper, k))
     figures = {
         "ρ": at.closeness,
-        "hypothesis φ + ρ < π/2": math.pi / 2 - at.angle - at.closeness,
-        "at": at.angle,
+        "margin of φ + ρ < π/2": math.pi / 2 - at.angle - at.closeness,
+        "at φ": at.angle,
         "γ at least": at.gamma_bound,
         "L_cross at most": paper,
         "L_cross at most, sharper": sharp,
@@ -208,7 +208,7 @@ def _random_start(best: Constants | None, p: int) -> Coverage:
     exact = ball_chance(p, alpha)
     figures = {
         "α = cos φ": alpha,
-        "hypothesis 1 − α√(2πp)": 1 - alpha * math.sqrt(2 * math.pi * p),
+        "margin of α ≤ 1/√(2πp)": 1 - alpha * math.sqrt(2 * math.pi * p),
         "chance, the paper's bound": max(0.0, paper),
         "chance, its sharp form": max(0.0, sharp),
         "chance": exact,

@@ -88,17 +88,20 @@ def _heading(found: Check, number: int) -> str:
 
 def sections(teacher: Check) -> list[tuple[str, list[Row]]]:
     """The tables about one teacher, each with its heading and its first row."""
-    return [
+    tables = [
         ("Theorems (Du, Lee & Tian 2018)", _theorems(teacher)),
-        ("Constants, as certified brackets", _constants(teacher)),
+        ("Constants, as certified brackets", _constants(teacher["constants"])),
         ("Descent", _descents(teacher)),
     ]
+    if "whole_file" in teacher:
+        tables.append(("Constants of the whole file, by one pass", _constants(teacher["whole_file"]["constants"])))
+    return tables
 
 
 def _theorems(teacher: Check) -> list[Row]:
     rows: list[Row] = [("theorem", "covers", "up to φ", "why", "figures")]
     for each in teacher["theorems"]:
-        figures = "; ".join(f"{name} {_short(value)}" for name, value in each["figures"].items())
+        figures = "; ".join(f"{name} = {_short(value)}" for name, value in each["figures"].items())
         reach = "–" if each["angle"] is None else _short(each["angle"])
         rows.append(
             (f"{each['theorem']} {each['title']}", "yes" if each["covers"] else "no", reach, each["why"], figures)
@@ -106,14 +109,20 @@ def _theorems(teacher: Check) -> list[Row]:
     return rows
 
 
-def _constants(teacher: Check) -> list[Row]:
-    filters = any(each["cross"][1] > 0 for each in teacher["constants"])
+def _constants(constants: Sequence[Check]) -> list[Row]:
+    filters = any(each["cross"][1] > 0 for each in constants)
     names = {name: sign for name, sign in BRACKETS.items() if filters or name != "cross"}
     rows: list[Row] = [("φ", *names.values(), "γ'", "step η", "steps")]
-    for each in teacher["constants"]:
-        brackets = (f"{_short(each[name][0])} … {_short(each[name][1])}" for name in names)
+    for each in constants:
+        brackets = (_between(*each[name]) for name in names)
         rows.append((_short(each["angle"]), *brackets, *map(_short, (each["margin"], each["step"], each["steps"]))))
     return rows
+
+
+def _between(lower: float, upper: float) -> str:
+    """Both ends, or one number where they do not differ in what is shown."""
+    low, high = _short(lower), _short(upper)
+    return low if low == high else f"{low}…{high}"
 
 
 def _descents(teacher: Check) -> list[Row]:
@@ -154,6 +163,7 @@ def _sentences(rows: Sequence[Row]) -> Iterator[str]:
     for name, covers, reach, why, figures in rows[1:]:
         yield f"{name}: {covers}, up to φ = {reach}: {why}" if covers == "yes" else f"{name}: {covers}: {why}"
         if figures:
+            figures = figures.replace(" = ", "\u00a0=\u00a0")  # what belongs together stays on one line
             yield textwrap.fill(figures, 100, initial_indent="    ", subsequent_indent="    ")
 
 
