@@ -85,6 +85,17 @@ class TestDocument:
         one, two = (checked(files, "z", directions=1) for _ in range(2))
         assert {**one, "seconds": 0} == {**two, "seconds": 0}
 
+    def test_patches_that_span_too_little(self, files):
+        np.save(files / "z.npy", np.concatenate([np.load(files / "z.npy"), np.zeros((300, 1))], axis=1))
+        (teacher,) = checked(files, "z", directions=1)["teachers"]
+        assert "Theorem 2.2 does not: γ is 0 but for rounding: the patches span too few" in teacher["summary"][1]
+
+    def test_one_sample(self, files):
+        np.save(files / "z.npy", np.ones((1, 3)))
+        found = checked(files, "z", directions=1)
+        assert found["kept"]
+        assert "1 sample of one neuron in 3 dimensions" in own_page.text(found)
+
     def test_one_angle(self, files):
         found = checked(files, "z", None, "w", angle=0.3)
         assert [each["angle"] for each in found["teachers"][0]["constants"]] == [0.3]
@@ -95,7 +106,7 @@ class TestDocument:
         np.save(files / "close.npy", z)
         found = checked(files, "close", None, "w")
         assert found["samples"]["without_direction"] == 1
-        assert "1 samples have none" in own_page.text(found)
+        assert "none where a patch or the average is zero, as in 1 samples" in own_page.text(found)
 
     @pytest.mark.parametrize(
         ("options", "said"),
@@ -119,6 +130,9 @@ class TestDocument:
         np.save(files / "z.npy", np.zeros((300, 2)))
         with pytest.raises(BadInput, match=r"z\.npy, zero throughout"):
             checked(files, "z", None, "w")
+        np.save(files / "z.npy", np.eye(300)[:, 150:152])
+        with pytest.raises(BadInput, match=r"z\.npy, zero in the 3 samples used"):
+            checked(files, "z", None, "w", most=3)
         np.save(files / "y.npy", np.full(300, np.nan))
         with pytest.raises(BadInput, match="labels is an array with NaN"):
             checked(files, "close", "y")

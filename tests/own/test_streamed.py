@@ -1,6 +1,7 @@
 """The constants of a whole file: for any cut into blocks the same, around those of a search, and near them."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from theory.closeness import band_bounds, sample_margin
 from theory.distributions import ClosePatches
 from theory.own import streamed as module
 from theory.own.coverage import constants
+from theory.own.files import Samples
 from theory.own.streamed import RATIO, sharpened, streamed
 
 ACCURACY, PHI = 0.02, 0.6
@@ -71,6 +73,13 @@ def test_counted_is_as_good_as_sorted_but_for_one_per_cent(name):
         assert bounds.cross <= found.cross.upper <= 1.05 * bounds.cross
 
 
+def test_a_block_without_a_point_on_the_far_side():
+    z = np.array([[[1.0, 0.5]], [[-1.0, 0.5]], [[1.0, -0.5]]])
+    (found, _), (split, _) = of(z), of(z, 3)
+    assert split.beta.upper == pytest.approx(found.beta.upper, rel=1e-12)
+    assert of(np.abs(z))[0].beta.upper == 0.0
+
+
 @pytest.mark.parametrize("dim", [2, 3, 4])
 def test_beta_bounds_what_is_attained(dim, monkeypatch):
     z = neuron(dim)
@@ -87,3 +96,21 @@ def test_beta_bounds_what_is_attained(dim, monkeypatch):
     monkeypatch.setattr(module, "MATRICES", 0)
     traced, _ = of(z)
     assert found.beta.upper < traced.beta.upper
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
+    """24 MB of float32, twice that as float64, in blocks of half a megabyte."""
+    z = np.random.default_rng(0).standard_normal((1_500_000, 4), dtype=np.float32)
+    np.save(tmp_path / "z.npy", z)
+    del z
+    monkeypatch.setattr("theory.own.files.BLOCK", 1 << 16)
+    tracemalloc.start()
+    try:
+        data = Samples.open(tmp_path / "z.npy")
+        blocks = (block for block, _ in data.blocks())
+        ((found,),) = streamed(blocks, [np.ones(4)], [PHI], ACCURACY, 0.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.gamma.lower > 0
+    assert peak < 16 << 20  # some twenty arrays of a block, beside the counts

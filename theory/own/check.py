@@ -104,6 +104,8 @@ def check(
     if everything.largest_norm == 0:
         raise checks.refuse("samples", f"{samples}, zero throughout", "different from zero somewhere")
     z = data.take(used)
+    if not np.any(z):
+        raise checks.refuse("samples", f"{samples}, zero in the {len(z)} samples used", "different from zero there")
     teachers = find(z, w, y, options.directions, rng=found)
     reports = [_about(z, each, options, everything.largest_norm, starts) for each in teachers]
     if len(z) < n:
@@ -199,6 +201,8 @@ def _summary(
             f"The labels are not those of a filter: {teacher.residual:.3g} of their square is left, so that nothing is "
             "promised on them; the runs below are on the labels of the estimate itself."
         )
+    elif not best:
+        lines.append(f"Theorem {stated[0].theorem} does not: {stated[0].why}.")
     if best:
         first, total = runs["prescribed"], best.steps(options.accuracy)
         lines.append(

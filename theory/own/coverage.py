@@ -41,6 +41,12 @@ def wide(p: int) -> float:
     return math.acos(0.5 / math.sqrt(2 * math.pi * p))
 
 
+FLAT = 1e-12
+"""γ below this share of L is 0 but for rounding."""
+
+TOO_FLAT = (
+    "γ is 0 but for rounding: the patches span too few dimensions; give their coordinates in those that they span"
+)
 NOT_ENOUGH = "γ may be 0: take more samples, a smaller angle, or a larger budget"
 
 
@@ -167,6 +173,8 @@ def rate(found: Sequence[Constants], k: int, accuracy: float, realizable: bool) 
         return Coverage(number, title, True, best.angle, f"γ' = {best.margin:.3g} > 0", figures)
     if not realizable:
         why = "the labels are not those of the filter, so w* is no zero of the loss"
+    elif at.gamma.upper <= FLAT * at.L.upper:
+        why = TOO_FLAT
     elif at.gamma.upper <= 6 * at.cross.lower:
         why = f"γ ≤ {at.gamma.upper:.3g} is not above 6 L_cross ≥ {6 * at.cross.lower:.3g}, for certain"
     elif at.gamma.lower > 0:

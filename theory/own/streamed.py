@@ -12,6 +12,7 @@ No search: what is certain of every w with ∠(w, w*) ≤ φ at once, summed ove
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -64,9 +65,9 @@ class Streamed:
             chosen = (sample.first < 0) & (low <= self.edges[-1])
             place, points = np.searchsorted(self.edges, low[chosen], side="left"), z[chosen]
             order = np.argsort(place, kind="stable")
-            places, starts = np.unique(place[order], return_index=True)
-            for j, group in zip(places, np.split(points[order], starts[1:]), strict=True):
-                self.far[j] += group.T @ group
+            for group in np.split(order, 1 + np.flatnonzero(np.diff(place[order]))):
+                if group.size:  # of no points there is one empty group
+                    self.far[place[group[0]]] += points[group].T @ points[group]
 
     def _count(self, sample: Sample, low: Any, high: Any) -> None:
         norms = np.linalg.norm(sample.patches, axis=2) / self.k
@@ -92,9 +93,8 @@ class Streamed:
         most = taught[-1] if self.k == 1 else mass[-1]
         lowest = max(0.0, float(sure[0]) - slack)
         cross, beta, mu = (self._supremum(np.cumsum(row), phi) * (1 + 4 * rounding) for row in self.counts[:3])
-        if self.k == 1 and self.far is not None:
-            largest = np.linalg.eigvalsh(np.cumsum(self.far, axis=0))[:, -1]
-            beta = min(beta, self._supremum(largest + slack * self.n * (largest > 0), phi))
+        if self._largest is not None:
+            beta = min(beta, self._supremum(self._largest + slack * self.n * (self._largest > 0), phi))
         return Constants(
             angle=phi,
             gamma=Bracket(lowest, max(0.0, float(taught[0])) + slack),
@@ -105,6 +105,13 @@ class Streamed:
             closeness=closeness,
             gamma_bound=lowest,
         )
+
+    @functools.cached_property
+    def _largest(self) -> Any:
+        """λ_max of what is in every band on the far side; asked for when all is summed."""
+        if self.k > 1 or self.far is None:
+            return None
+        return np.linalg.eigvalsh(np.cumsum(self.far, axis=0))[:, -1]
 
     def _supremum(self, inside: Any, phi: float) -> float:
         """At t ∈ (edges[j − 1], edges[j]] no more is in the band than at edges[j]; below the first edge over that."""

@@ -63,7 +63,8 @@ def about(found: Check) -> list[Row]:
     """What was read, and what of it was used."""
     given, options = found["samples"], found["options"]
     n, k, p = given["n"], given["k"], given["p"]
-    kind = f"{n:,} samples of one neuron" if k == 1 else f"{n:,} samples of {k} patches"
+    count = f"{n:,} sample{'s' if n > 1 else ''}"
+    kind = f"{count} of one neuron" if k == 1 else f"{count} of {k} patches"
     used = f"{given['drawn']}, drawn with seed {options['seed']}" if given["drawn"] else "all"
     rows: list[Row] = [
         ("file", f"{kind} in {p} dimensions, {given['dtype']}"),
@@ -71,7 +72,11 @@ def about(found: Check) -> list[Row]:
         ("norms ‖Zᵢ‖", f"{_short(given['least_norm'])} to {_short(given['largest_norm'])}, in the whole file"),
     ]
     if k > 1:
-        lost = f"; {given['without_direction']:,} samples have none" if given["without_direction"] else ""
+        lost = (
+            f"; none where a patch or the average is zero, as in {given['without_direction']:,} samples"
+            if given["without_direction"]
+            else ""
+        )
         rows.append(("ρ", f"{_short(given['closeness'])} rad, the largest ∠(Zᵢ, Z_avg) in the whole file{lost}"))
     rows.append(("accuracy", f"ε = {options['accuracy']:g}; β and L_cross are over max(θ, ε), as far as the proofs go"))
     return rows
