@@ -178,7 +178,7 @@ def _table(rows: Sequence[Row], *, header: bool = True) -> str:
         top = header and number == 0
         cells = [_cell(cell, "col" if top else "row" if column == 0 else "") for column, cell in enumerate(row)]
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="wide" tabindex="0"><table>{"".join(lines)}</table></div>'
+    return f'<div class="wide" role="group" tabindex="0"><table>{"".join(lines)}</table></div>'
 
 
 def _cell(content: str, scope: str) -> str:
