@@ -128,7 +128,7 @@ class TestDocument:
 
     def test_zeros_and_labels_that_are_no_numbers(self, files):
         np.save(files / "z.npy", np.zeros((300, 2)))
-        with pytest.raises(BadInput, match=r"z\.npy, zero throughout"):
+        with pytest.raises(BadInput, match=r"z\.npy, zero in the 300 samples used"):
             checked(files, "z", None, "w")
         np.save(files / "z.npy", np.eye(300)[:, 150:152])
         with pytest.raises(BadInput, match=r"z\.npy, zero in the 3 samples used"):

@@ -100,29 +100,36 @@ def check(
     answers = None if labels is None else labels_of(labels, n)
     used = drawn(n, _most(options, k, p), rng=rows)
     y = None if answers is None else checks.array("labels", np.asarray(answers[used], dtype=float), np, ndim=(1,))
-    everything = whole(data)
-    if everything.largest_norm == 0:
-        raise checks.refuse("samples", f"{samples}, zero throughout", "different from zero somewhere")
-    z = data.take(used)
-    if not np.any(z):
-        raise checks.refuse("samples", f"{samples}, zero in the {len(z)} samples used", "different from zero there")
+    everything, z = whole(data), _taken(data, used)
     teachers = find(z, w, y, options.directions, rng=found)
     reports = [_about(z, each, options, everything.largest_norm, starts) for each in teachers]
     if len(z) < n:
         _add_whole(reports, data, teachers, options, everything.closeness)
     return {
-        "samples": {
-            "file": str(samples), "n": n, "k": k, "p": p, "dtype": str(data.array.dtype),
-            "used": len(z), "drawn": None if len(z) == n else f"{len(z)} of {n}, without replacement",
-            **asdict(everything),
-        },
+        "samples": _about_file(data, len(z)) | asdict(everything),
         "labels": None if labels is None else str(labels),
         "options": {**asdict(options), "angles": list(options.angles(p))},
         "teachers": reports,
         "kept": all(each["kept"] for each in reports),
         "version": theory.__version__,
         "seconds": round(time.perf_counter() - began, 3),
-    }  # fmt: skip
+    }
+
+
+def _taken(data: Samples, used: Any) -> Any:
+    """The samples used, some of which must not be zero."""
+    z = data.take(used)
+    if not np.any(z):
+        raise checks.refuse("samples", f"{data.path}, zero in the {len(z)} samples used", "different from zero there")
+    return z
+
+
+def _about_file(data: Samples, used: int) -> dict[str, Any]:
+    """What was read, and how much of it is used."""
+    n, k, p = data.shape
+    how = None if used == n else f"{used} of {n}, without replacement"
+    shape = {"n": n, "k": k, "p": p, "dtype": str(data.array.dtype)}
+    return {"file": str(data.path), **shape, "used": used, "drawn": how}
 
 
 def _most(options: Options, k: int, p: int) -> int:
