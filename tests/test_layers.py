@@ -25,6 +25,7 @@ ORDER = (
     "descent",
     "problems",
     "claims",
+    "own",
     "runs",
     "report",
     "commands",

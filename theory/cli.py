@@ -14,12 +14,14 @@ import typer
 import theory
 from theory.checks import BadInput
 from theory.commands import diagnose
+from theory.commands.check import check
 from theory.commands.gaborness import gaborness
 from theory.commands.options import FAILED, OK, USAGE, Json, note, whole
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
     from theory.report.progress import Follower
+    from theory.runs.compare import Saved
     from theory.runs.engine import Progress
 
 INTERRUPTED = 130
@@ -44,6 +46,10 @@ Images = Annotated[
     str, typer.Option(metavar="SOURCE", help="Real images: digits, the path of an IDX file, or a name on OpenML.")
 ]
 Rerun = Annotated[bool, typer.Option("--rerun", help="Measure anew what an interrupted run has measured.")]
+Compare = Annotated[
+    Path | None,
+    typer.Option(metavar="STORE", help="Say what has changed since this run, a store or a --json document."),
+]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
 
@@ -126,6 +132,7 @@ def verify(
     images: Images = "digits",
     rerun: Rerun = False,
     as_json: Json = False,
+    compare: Compare = None,
     out: Out = Path("results"),
 ) -> int:
     """Measure claims and judge them.
@@ -135,12 +142,15 @@ def verify(
 
     A run that is interrupted keeps the cells it has measured, in OUT/PROFILE/.cells; the same command takes them up.
     A run that ends deletes them: the next one measures anew.
+
+    With --compare, the exit code is 1 as well where less holds than in the saved run.
     """
     from theory.claims import select
     from theory.report.progress import follow
     from theory.runs.sources import find
 
     claims = select(keys or [])
+    before = _saved(compare, profile)  # OUT may be the same store, and is about to change
     finished: list[dict[str, Any]] = []
     try:
         with follow(sys.stderr, len(claims)) as follower:
@@ -148,7 +158,7 @@ def verify(
             origin = _measure(claims, options, jobs, rerun, out, follower, finished)
     except KeyboardInterrupt:
         return _interrupted(claims, finished, out / profile, as_json)
-    return _present(finished, origin, as_json)
+    return _present(finished, origin, as_json, before, everything=not keys)
 
 
 def _measure(
@@ -211,16 +221,35 @@ class _Watch:
             self._follower.say(f"paper profile: {self._estimate.sentence(self.origin)}")
 
 
-def _present(finished: list[dict[str, Any]], origin: dict[str, Any], as_json: bool) -> int:
-    from theory.report import table
+def _saved(path: Path | None, profile: str) -> Saved | None:
+    if path is None:
+        return None
+    from theory.runs.compare import saved
+
+    return saved(path, profile)
+
+
+def _present(
+    finished: list[dict[str, Any]],
+    origin: dict[str, Any],
+    as_json: bool,
+    before: Saved | None = None,
+    *,
+    everything: bool = True,
+) -> int:
+    from theory.report import changes, table
     from theory.runs import document
+    from theory.runs.compare import compare
 
     whole = document.document(finished, origin)
+    found = None if before is None else compare(before, finished, origin, everything=everything)
     if as_json:
-        typer.echo(document.dumps(whole))
+        typer.echo(document.dumps(whole | ({"comparison": found.document()} if found else {})))
     else:
         table.show(whole["claims"], sys.stdout)
-    return OK if all(map(document.passed, finished)) else FAILED
+        for line in changes.lines(found) if found else ():
+            typer.echo(line)
+    return FAILED if (found and found.worse) or not all(map(document.passed, finished)) else OK
 
 
 def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder: Path, as_json: bool) -> int:
@@ -231,6 +260,9 @@ def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder
         table.show(sorted(finished, key=lambda claim: claim["key"]), sys.stdout)
     stored = f"{len(finished)} of {len(claims)} claims are finished and stored in {folder}"
     return _complain(f"interrupted; {stored}; the same command goes on from there", INTERRUPTED)
+
+
+app.command()(check)
 
 
 @app.command()

@@ -11,8 +11,9 @@ Which of them are known how well:
 * **Exact**, to rounding: all four and μ for ``ClosePatches`` in the plane, for any teacher (``closeness``, ``curve``,
   ``margin_of``); the bound of Theorem 3.3 (i) on γ for ``ClosePatches`` in any dimension (``gamma_bound``).
 * **Certified** for a sample, whatever it is: all four, in the plane as narrow as rounding allows (``closeness``,
-  ``curve``), in more dimensions as narrow as the budget of a search leaves them (``closeness``); ρ and the bound of
-  Theorem 3.3 (i) in any dimension (``closeness_of``, ``sample_gamma_bound``).
+  ``curve``), in more dimensions as narrow as the budget of a search leaves them (``closeness``); ρ, μ
+  and the bound of Theorem 3.3 (i) in any dimension (``closeness_of``, ``sample_margin``, ``sample_gamma_bound``), and
+  bounds on L_cross and β from above that need no search (``band_bounds``).
 * **Certain brackets** for the law of ``GaussianImages`` and any teacher (``closeness``): all four. They are exact for
   one patch; without overlap γ and L are, and β and L_cross to the grid of θ on which their suprema are bounded.
 * **At a stated confidence**, for every θ ≤ φ at once: all four and μ for ``ClosePatches`` in any dimension around an
@@ -37,6 +38,7 @@ from theory.closeness.bounds import (
 from theory.closeness.confident import estimated
 from theory.closeness.exact import FACTORS, Constants, Curve, exact_constants, law_curve
 from theory.closeness.gaussian import gaussian_brackets
+from theory.closeness.margins import BandBounds, band_bounds, sample_margin
 from theory.closeness.sample import Brackets, Sample, plane_brackets, sample_curve
 from theory.closeness.searched import searched_brackets
 from theory.distributions import ClosePatches, GaussianImages, PatchGrid
@@ -44,9 +46,11 @@ from theory.smoothness.caps import BUDGET
 
 __all__ = [
     "FACTORS",
+    "BandBounds",
     "Brackets",
     "Constants",
     "Curve",
+    "band_bounds",
     "closeness",
     "closeness_bound",
     "closeness_of",
@@ -56,6 +60,7 @@ __all__ = [
     "gamma_bound",
     "margin_of",
     "sample_gamma_bound",
+    "sample_margin",
 ]
 
 
