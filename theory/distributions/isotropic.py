@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
 from theory.distributions.axial import AxisSymmetric
 
@@ -19,6 +18,8 @@ class _Isotropic(AxisSymmetric):
     def log_density(self, elevation: np.ndarray) -> np.ndarray:
         """F(δ) = cos^{p−2} δ / B(½, (p−1)/2)."""
         power = (self.dim - 2) * np.log(np.cos(elevation)) if self.dim > 2 else np.zeros_like(elevation)
+        from scipy import special
+
         return power - special.betaln(0.5, (self.dim - 1) / 2)
 
     @property

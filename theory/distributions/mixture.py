@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
 from theory import checks
 from theory.distributions.axial import AxisSymmetric, join, short
@@ -77,5 +76,7 @@ class AngularMixture(AxisSymmetric):
         if math.isinf(self.spread):
             angle = math.pi / 2 * uniform
         else:
+            from scipy import special
+
             angle = math.sqrt(2) * self.spread * special.erfinv(uniform * math.erf(self._reach))
         return join(side * np.cos(angle), np.sin(angle), self.dim, rng)

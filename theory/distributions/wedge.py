@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
 Vector = Float[np.ndarray, " m"]
 LogDensity = Callable[[np.ndarray], np.ndarray]
@@ -61,6 +60,8 @@ def tail_moments(dim: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     if dim == 2:
         half = np.full_like(x, 0.5)
         return half, half, half, np.zeros_like(x)
+    from scipy import special
+
     log_k = special.gammaln((dim - 1) / 2) - special.gammaln((dim - 2) / 2) - 0.5 * np.log(np.pi)
     # SciPy's betaincc(½, ½, x²) is wrong in the tenth digit near x = 1e-10; it is an arccosine, in u a line.
     q0 = 0.5 - u / np.pi if dim == 3 else 0.5 * _upper_tail((dim - 2) / 2, x, y)
@@ -72,6 +73,8 @@ def _upper_tail(a: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """I_y(a, ½) at y = 1 − x², from whichever of x² and y is small: I_y has an infinite slope at y = 1."""
     near = x**2 < 0.5
     tail = np.empty_like(x)
+    from scipy import special
+
     tail[near] = special.betaincc(0.5, a, x[near] ** 2)
     tail[~near] = special.betainc(a, 0.5, y[~near])
     return tail
