@@ -22,6 +22,7 @@ ORDER = (
     "smoothness",
     "closeness",
     "descent",
+    "landscapes",
     "problems",
     "claims",
     "runs",

@@ -1,8 +1,11 @@
 """Gradient descent, batched over runs: one loop, any objective, any step rule."""
 
+from theory.descent.adam import adam
 from theory.descent.gradient import Descent, descend
+from theory.descent.lbfgs import Ending, Minimum, minimise
 from theory.descent.meansquare import Recursion
 from theory.descent.outcome import Outcome
+from theory.descent.projection import Projection, Reduced, project
 from theory.descent.records import guaranteed, least, tidy
 from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
@@ -12,16 +15,23 @@ __all__ = [
     "Along",
     "Constant",
     "Descent",
+    "Ending",
+    "Minimum",
     "Outcome",
     "Prescribed",
     "Progress",
+    "Projection",
     "Recursion",
+    "Reduced",
     "Scaled",
     "Schedule",
     "StepRule",
+    "adam",
     "descend",
     "descend_stochastically",
     "guaranteed",
     "least",
+    "minimise",
+    "project",
     "tidy",
 ]

@@ -14,6 +14,7 @@ from theory.problems.filters import (
 )
 from theory.problems.images import digits, load, read_idx
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.networks import LAM, PRESETS, NetworkProblem, network_problem
 from theory.problems.starts import (
     ball_chance,
     ball_chance_bounds,
@@ -28,6 +29,9 @@ from theory.problems.starts import (
 
 __all__ = [
     "DIMENSIONS",
+    "LAM",
+    "PRESETS",
+    "NetworkProblem",
     "around",
     "ball_chance",
     "ball_chance_bounds",
@@ -49,6 +53,7 @@ __all__ = [
     "law",
     "load",
     "near_teacher",
+    "network_problem",
     "patch_moment",
     "read_idx",
     "segment",
