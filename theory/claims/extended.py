@@ -22,7 +22,7 @@ OUTER, INNER, TOLERANCE = 200, 100, 1e-13
 """Iterations of the outer and of the inner problem, and what may be left to gain in the latter."""
 
 POINTS = 41
-"""Iterations recorded of a descent."""
+"""Iterations recorded of a descent, at most."""
 
 SWAPPED, SWAPS = "swapped by lot", 100
 
@@ -72,7 +72,7 @@ def descend(cell: Cell, setting: Setting) -> Pairs:
 
 def _record(points: dict[str, list[Value]], run: Any, plane: Any, path: Any, columns: Mapping[str, Value]) -> None:
     """Value and place on the plane at some iterations; those after the last are as the last."""
-    places = np.linspace(0, OUTER, POINTS).astype(int)
+    places = np.unique(np.linspace(0, OUTER, POINTS).astype(int))
     there = np.minimum(places, len(path) - 1)
     at, apart = plane.project(np.stack(path)[there])
     found = {
@@ -81,7 +81,7 @@ def _record(points: dict[str, list[Value]], run: Any, plane: Any, path: Any, col
         "alpha": at[:, 0],
         "beta": at[:, 1],
         "apart": apart,
-        **{name: [value] * POINTS for name, value in columns.items()},
+        **{name: [value] * places.size for name, value in columns.items()},
     }
     for name, values in found.items():
         points.setdefault(name, []).extend(np.asarray(values).tolist())

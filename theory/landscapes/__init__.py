@@ -1,7 +1,7 @@
 """Landscapes of an objective around a network, on planes of random directions, and how wide their valleys are."""
 
 from theory.landscapes.planes import Landscape, Plane, Row, directions, landscape, values
-from theory.landscapes.widths import RADIUS, TAUS, Widths, area, widths
+from theory.landscapes.valleys import RADIUS, TAUS, Widths, area, widths
 
 __all__ = [
     "RADIUS",

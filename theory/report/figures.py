@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory.checks import BadInput, refuse
-from theory.report import filter_figures, image_figures, sgd_figures
+from theory.report import extended_figures, filter_figures, image_figures, sgd_figures
 from theory.runs.store import Stored, Warn, read
 
 if TYPE_CHECKING:
@@ -187,7 +187,12 @@ FIGURES: Mapping[str, Drawing] = {
     "du2018.fig3a": Drawing(steps, ("law", "dim", "spread", "ratio", "steps_taken", "target")),
     **{
         key: Drawing(*drawing)
-        for drawings in (filter_figures.DRAWINGS, sgd_figures.DRAWINGS, image_figures.DRAWINGS)
+        for drawings in (
+            filter_figures.DRAWINGS,
+            sgd_figures.DRAWINGS,
+            image_figures.DRAWINGS,
+            extended_figures.DRAWINGS,
+        )
         for key, drawing in drawings.items()
     },
 }

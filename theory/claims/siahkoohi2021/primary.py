@@ -30,8 +30,8 @@ CLAIM = Claim(
     title="The primary weights alone",
     relation=Relation.LOWER,
     statement=(
-        "After 200 iterations from the starts of siahkoohi2021.lbfgs, the conventional network with the primary weights "
-        "that the extended descent found has a lower residual than the one with those that the conventional descent "
+        "After 200 iterations from the starts of siahkoohi2021.lbfgs, the conventional network with the primary "
+        "weights that the extended descent found has a lower residual than with those that the conventional descent "
         "found, more often than not. Forms 'L-BFGS' and 'Adam'."
     ),
     hypotheses=("none: the text does not say this; it is what its comparison of L_ext with L leaves open",),
