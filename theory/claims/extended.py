@@ -39,13 +39,17 @@ def problem(cell: Cell, setting: Setting, **more: Any) -> Any:
 
 
 class Pairs(NamedTuple):
-    """Of every network where both descents ended: L, L_ext, its data term, and the data term of its ŵ alone."""
+    """Of every network where both descents ended: L, L_ext, its data term, and the data term of its ŵ alone.
+
+    ``began`` are L and L_ext at the start.
+    """
 
     conventional: Any
     extended: Any
     data: Any
     primary: Any
     gain: Any
+    began: Any
     points: dict[str, list[Value]]
 
 
@@ -65,9 +69,10 @@ def descend(cell: Cell, setting: Setting) -> Pairs:
             last.append(run)
             _record(points, run, plane, path, {"network": number, "objective": name, "start": str(start)})
         primary = float(conventional.value(last[1].u)[0])
-        ends.append((last[0].value[0], last[1].value[0], reduced.data[0], primary, reduced.gain[0]))
-    left, right, data, alone, gain = np.array(ends, dtype=float).T
-    return Pairs(left, right, data, alone, gain, points)
+        values = [run.value[0] for run in last], [run.log[0, 0] for run in last]
+        ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], *values[1]))
+    left, right, data, primary, gain, *began = np.array(ends, dtype=float).T
+    return Pairs(left, right, data, primary, gain, np.stack(began), points)
 
 
 def _record(points: dict[str, list[Value]], run: Any, plane: Any, path: Any, columns: Mapping[str, Value]) -> None:
@@ -111,6 +116,10 @@ def compared(cell: Cell, setting: Setting) -> Evidence:
     pairs = descend(cell, setting)
     details = {
         "largest certificate": float(pairs.gain.max()),
+        "L_ext/L at the start": float(np.median(pairs.began[1] / pairs.began[0])),
+        "falls by a larger factor": float(
+            np.mean(pairs.extended / pairs.began[1] < pairs.conventional / pairs.began[0])
+        ),
         "ŵ alone lower": float(np.mean(pairs.primary < pairs.conventional)),
         "median ratio of ŵ alone": float(np.median(pairs.primary / pairs.conventional)),
     }

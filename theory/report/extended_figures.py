@@ -19,7 +19,7 @@ PAIRS = 4
 PATHS = 2
 """Runs from each start whose way is drawn."""
 
-LEVELS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
+LEVELS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Edges of the bands of (L − min)/(max − min); those at 0.05, 0.1 and 0.25 are the widths' own."""
 
 OBJECTIVES = ("conventional", "extended")
@@ -49,7 +49,7 @@ def landscapes(rows: pd.DataFrame) -> Figure:
             table = here.pivot(index="beta", columns="alpha", values=f"{objective}_normal")
             ax = grid[line, column]
             drawn = ax.contourf(table.columns, table.index, table.to_numpy(), levels=LEVELS, cmap="cividis")
-            ax.contour(table.columns, table.index, table.to_numpy(), levels=LEVELS[2:5], colors="white", linewidths=0.7)
+            ax.contour(table.columns, table.index, table.to_numpy(), levels=LEVELS[1:4], colors="white", linewidths=0.7)
             ax.plot(0, 0, marker="x", color="white", markersize=4)
             ax.set(aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4))
         grid[0, column].set_title(f"network {pair + 1}")
@@ -57,7 +57,7 @@ def landscapes(rows: pd.DataFrame) -> Figure:
     for line, objective in enumerate(OBJECTIVES):
         grid[line, 0].set_ylabel(f"{objective}\nβ")
     label = "ρ = (L − min) / (max − min)"
-    figure.colorbar(drawn, ax=grid, label=label, ticks=LEVELS, spacing="proportional", shrink=0.8)
+    figure.colorbar(drawn, ax=grid, label=label, ticks=LEVELS, spacing="uniform", shrink=0.8)
     return figure
 
 

@@ -8,7 +8,8 @@ from theory.claims.siahkoohi2021 import PAPER
 
 FORMS = (
     "Form 'objective': L_ext there against L, as in the text. Form 'data': the data term of the extended network "
-    "alone. The details hold what the primary weights alone give: see siahkoohi2021.primary."
+    "alone. The details hold what the primary weights alone give (siahkoohi2021.primary), how much lower L_ext is at "
+    "the start already, and how often it falls by a larger factor than L does."
 )
 CONTROLS = {
     extended.SWAPPED: (
