@@ -23,6 +23,7 @@ ORDER = (
     "smoothness",
     "closeness",
     "descent",
+    "landscapes",
     "problems",
     "claims",
     "own",

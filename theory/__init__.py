@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from theory import closeness as closeness
     from theory import descent as descent
     from theory import distributions as distributions
+    from theory import landscapes as landscapes
     from theory import objectives as objectives
     from theory import problems as problems
     from theory import report as report
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
-    "algebra arrays claims closeness descent distributions objectives problems report runs smoothness".split()
+    (
+        "algebra arrays claims closeness descent distributions landscapes objectives own problems report runs "
+        "smoothness"
+    ).split()
 )
 
 

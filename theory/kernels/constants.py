@@ -55,3 +55,19 @@ ROUNDING = np.finfo(np.float64).eps
 
 LONGER = 1 + 1e-9
 """Relative rounding of lengths and products in fewer than 10⁵ dimensions."""
+
+# ----------------------------------------------------------------------------------------------- theory.kernels.network
+
+TIED, EXCESS, FREE_FIELD = range(3)
+"""Modes: one kernel a layer, excesses over it, and a kernel of its own for every pixel."""
+
+(
+    CHANNELS_IN, CHANNELS_OUT, ROWS, COLUMNS, OUT_ROWS, OUT_COLUMNS, SIZE_K, BIAS, PAD_OUT,
+    KERNEL, OWN, INPUT, OUTPUT, NORM,
+) = range(14)  # fmt: skip
+"""Columns of the table of layers. Rows and columns of the input count its padding, PAD_OUT is that of the output; then
+where a layer's kernels, own weights, padded input, padded output and norms begin."""
+
+ARMIJO, WOLFE = 1e-4, 0.9
+"""Of a line search: the part of the promised decrease that must be there, and of the slope that may be left (Nocedal
+& Wright 2006, Section 6.1)."""

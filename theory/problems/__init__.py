@@ -17,6 +17,7 @@ from theory.problems.images import digits, load, read_idx
 from theory.problems.kernel_file import read_kernels
 from theory.problems.known_kernels import known_kernels
 from theory.problems.laws import DIMENSIONS, crossed_pairs, filter_law, law
+from theory.problems.networks import LAM, PRESETS, NetworkProblem, network_problem
 from theory.problems.pictures import picture
 from theory.problems.separation import SIZES, data_sets, layers, separable, tone
 from theory.problems.starts import (
@@ -35,7 +36,10 @@ from theory.problems.textures import photograph, spectrum, textures, whitened
 
 __all__ = [
     "DIMENSIONS",
+    "LAM",
+    "PRESETS",
     "SIZES",
+    "NetworkProblem",
     "around",
     "ball_chance",
     "ball_chance_bounds",
@@ -62,6 +66,7 @@ __all__ = [
     "layers",
     "load",
     "near_teacher",
+    "network_problem",
     "patch_moment",
     "photograph",
     "picture",

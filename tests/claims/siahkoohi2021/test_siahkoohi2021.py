@@ -1,0 +1,171 @@
+"""The claims on extended convolutional layers: what they record, that their controls are refuted, and what came out.
+
+Cells are reduced, and descents have 30 iterations: what the full ones say, the README says.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from theory.claims import extended, registry
+from theory.claims.claim import Cell, Setting
+from theory.claims.siahkoohi2021 import adam, curvature, envelope, landscape, lbfgs, limits, primary, width
+from theory.claims.verdict import Verdict, conclude, judge
+
+MODULES = {module.CLAIM.key: module for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width)}
+PLACE = {"preset": "program", "weights": "uniform"}
+WIDTH = {"start": "primary", "half": True, "networks": 8, "ticks": 7}
+REDUCED = {
+    "siahkoohi2021.adam": [Cell({**PLACE, "optimiser": "Adam", "networks": 3})],
+    "siahkoohi2021.lbfgs": [Cell({**PLACE, "optimiser": "L-BFGS", "networks": 3})],
+    "siahkoohi2021.primary": [Cell({**PLACE, "optimiser": name, "networks": 3}) for name in extended.OPTIMISERS],
+    "siahkoohi2021.width": [
+        Cell({**PLACE, "lam": lam, **WIDTH}, control=control)
+        for lam, control in ((0.04, ""), (extended.LIMIT, width.LIMIT))
+    ],
+    "siahkoohi2021.landscape": [
+        Cell({**PLACE, "pair": 0, "ticks": 5, "iterations": 40}, control=control) for control in ("", landscape.WHOLE)
+    ],
+    "siahkoohi2021.envelope": [
+        Cell({**PLACE, "lam": lam, "networks": 2}, control=control)
+        for lam, control in ((0.4, ""), (0.4, envelope.DATA), (0.04, envelope.EARLY))
+    ],
+    "siahkoohi2021.limits": [
+        Cell({**PLACE, "form": form, "networks": 2}, control=control)
+        for form, control in (
+            ("infinite", ""),
+            ("zero", ""),
+            ("infinite", limits.LINEAR),
+            ("zero", limits.OUTSIDE),
+        )
+    ],
+    "siahkoohi2021.curvature": [
+        Cell({**PLACE, "lam": 0.04, "networks": 2}, control=control)
+        for control in ("", curvature.OTHER, curvature.PLAIN)
+    ],
+}
+HOLD = ("curvature", "envelope", "landscape", "limits")
+each = pytest.mark.parametrize("key", MODULES)
+
+
+@pytest.fixture(autouse=True)
+def shorter(monkeypatch):
+    monkeypatch.setattr(extended, "OUTER", 30)
+
+
+def measured(key, cell):
+    return MODULES[key].CLAIM.measure(cell, Setting(rng=np.random.default_rng(5), xp=np, profile="quick"))
+
+
+@functools.cache
+def evidence(key):
+    return [measured(key, cell) for cell in REDUCED[key]]
+
+
+def findings(key):
+    return [finding for found in evidence(key) for finding in found.findings]
+
+
+@each
+def test_is_registered_and_says_what_it_must(key):
+    claim = MODULES[key].CLAIM
+    assert registry()[key] is claim
+    for part in (claim.title, claim.statement, claim.proof, claim.source, *claim.hypotheses, *claim.controls.values()):
+        assert part.strip() == part != ""
+        assert "\n" not in part
+
+
+@each
+@pytest.mark.parametrize("profile", ["quick", "paper"])
+def test_cells_are_unique_and_like_the_reduced_ones(key, profile):
+    cells = MODULES[key].CLAIM.cells(profile)
+    assert len({json.dumps([cell.control, dict(cell.parameters)]) for cell in cells}) == len(cells)
+    kinds = {tuple(sorted((name, type(v)) for name, v in c.parameters.items()) and sorted(c.parameters)) for c in cells}
+    assert kinds == {tuple(sorted(REDUCED[key][0].parameters))}
+
+
+@each
+def test_every_control_is_refuted(key):
+    verdict = conclude(MODULES[key].CLAIM, findings(key))
+    assert [control.name for control in verdict.controls if not control.refuted] == []
+    assert verdict.refuted
+
+
+@pytest.mark.parametrize("name", HOLD)
+def test_what_is_derived_holds(name):
+    assert conclude(MODULES[f"siahkoohi2021.{name}"].CLAIM, findings(f"siahkoohi2021.{name}")).verdict is Verdict.HOLDS
+
+
+@each
+def test_measures_the_same_again(key):
+    again = measured(key, REDUCED[key][0])
+    assert list(again.findings) == list(evidence(key)[0].findings)
+    for name, column in evidence(key)[0].points.items():
+        np.testing.assert_array_equal(column, again.points[name])
+
+
+@each
+def test_findings_have_plain_details(key):
+    for finding in findings(key):
+        json.dumps([dict(finding.details), dict(finding.margins), finding.predicted, finding.measured])
+
+
+@each
+def test_points_are_equally_long_columns_without_gaps(key):
+    points = evidence(key)[0].points
+    assert len({np.shape(np.asarray(column)) for column in points.values()}) == 1
+    for column in points.values():
+        values = np.asarray(column)
+        assert values.dtype.kind in "US" or np.all(np.isfinite(values))
+
+
+def test_a_limit_is_no_wider():
+    control = [f for f in findings("siahkoohi2021.width") if f.control == width.LIMIT]
+    assert len(control) == 5
+    for finding in control:
+        assert judge(finding, width.CLAIM.relation) is Verdict.VIOLATED
+        # At most (‖J‖/λ)² / 2 = 4e-7 in a curvature, and no more of a level or an area.
+        assert finding.measured == pytest.approx(1, abs=1e-5)
+
+
+def test_the_descents_begin_at_the_starts_and_leave_the_plane():
+    points = evidence("siahkoohi2021.lbfgs")[0].points
+    first = np.array(points["iteration"]) == 0
+    at = np.stack([np.array(points["alpha"])[first], np.array(points["beta"])[first]], axis=1)
+    np.testing.assert_allclose(at, np.repeat(extended.STARTS, 2, axis=0), atol=1e-9)
+    assert np.max(np.array(points["apart"])[first]) < 1e-9
+    last = np.array(points["iteration"]) == 30
+    assert np.min(np.array(points["apart"])[last]) > 0
+
+
+@pytest.mark.parametrize(("right", "expected"), [(0.5, Verdict.HOLDS), (2.0, Verdict.VIOLATED)])
+def test_pairs_are_judged_by_which_is_lower(right, expected):
+    left = np.linspace(1, 2, 40)
+    finding = extended.lower(left, right * left, "objective")
+    assert judge(finding, lbfgs.CLAIM.relation) is expected
+    assert finding.details["median ratio"] == pytest.approx(right)
+
+
+def test_of_pairs_that_differ_by_nothing_but_chance_nothing_is_said():
+    rng = np.random.default_rng(0)
+    finding = extended.lower(rng.random(200), rng.random(200), "objective")
+    assert judge(finding, lbfgs.CLAIM.relation) is Verdict.INCONCLUSIVE
+
+
+def test_ratios_are_averaged_as_ratios():
+    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
+    finding = extended.ratio(np.array([0.5, 2.0] * 20), 1.05, "area", setting)
+    assert finding.measured == pytest.approx(1)
+    assert finding.low < 1 < finding.high
+    same = extended.ratio(np.full(9, 1.2), 1.05, "area", setting)
+    assert (same.low, same.high) == (pytest.approx(1.2), pytest.approx(1.2))
+
+
+def test_the_first_order_of_the_limit():
+    finding = next(f for f in findings("siahkoohi2021.limits") if f.form == "infinite" and not f.control)
+    assert math.isclose(finding.measured, 1, rel_tol=1e-3)

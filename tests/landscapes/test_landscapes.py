@@ -1,0 +1,149 @@
+"""Directions, planes, landscapes that go on where they were interrupted, and widths in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from theory.checks import BadInput
+from theory.landscapes import TAUS, Plane, area, directions, landscape, widths
+from theory.objectives.extended_conv import Network
+from theory.problems import network_problem
+
+NETWORK = Network((8, 8), depth=3, channels=(2, 1, 1), bias=True)
+W = np.random.default_rng(0).standard_normal(NETWORK.primary)
+
+
+class TestDirections:
+    def test_norms(self):
+        d = directions(NETWORK, W, 5, rng=np.random.default_rng(1))
+        for here in NETWORK.filters:
+            np.testing.assert_allclose(np.linalg.norm(d[:, here], axis=1), np.linalg.norm(W[here]), rtol=1e-13)
+
+    def test_moments(self):
+        d = directions(NETWORK, W, 5, rng=np.random.default_rng(1), match="moments")
+        for here in NETWORK.filters:
+            np.testing.assert_allclose(d[:, here].mean(axis=1), W[here].mean(), rtol=1e-12)
+            np.testing.assert_allclose(d[:, here].std(axis=1), W[here].std(), rtol=1e-12)
+
+    def test_a_dead_filter_stays_dead(self):
+        w = W.copy()
+        w[NETWORK.filters[1]] = 0
+        for match in ("norm", "moments"):
+            d = directions(NETWORK, w, 2, rng=np.random.default_rng(1), match=match)
+            assert not d[:, NETWORK.filters[1]].any()
+
+
+def test_least_squares_of_a_trajectory():
+    rng = np.random.default_rng(2)
+    plane = Plane(W, *rng.standard_normal((2, W.size)))
+    across = rng.standard_normal(W.size)
+    basis = np.linalg.qr(np.stack([plane.delta, plane.eta, across], axis=1))[0]
+    w = plane.at([0.5, -2.0], [1.5, 3.0]) + np.array([[0.0], [7.0]]) * basis[:, 2]
+    found, apart = plane.project(w)
+    np.testing.assert_allclose(found, [[0.5, 1.5], [-2.0, 3.0]], atol=1e-12)
+    np.testing.assert_allclose(apart, [0.0, 7.0], atol=1e-12)
+
+
+class Bowl:
+    """½ |w|² with one parameter a direction: a landscape that is known."""
+
+    y = np.zeros(1)
+
+    def __init__(self, power=2):
+        self.power, self.calls = power, 0
+
+    def value(self, w):
+        self.calls += 1
+        return np.sqrt(np.sum(w**2, axis=1)) ** self.power
+
+
+PLANE = Plane(np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+
+
+class TestLandscape:
+    def test_rows_are_alpha(self):
+        found = landscape(Bowl(), Plane(np.zeros(2), np.array([3.0, 0]), np.array([0.0, 1])), ticks=5)
+        assert found.ticks.tolist() == [-4, -2, 0, 2, 4]
+        np.testing.assert_allclose(found.value[0], [160.0, 148.0, 144.0, 148.0, 160.0], rtol=1e-14)
+        assert (found.normal.min(), found.normal.max()) == (0.0, 1.0)
+        assert not found.gain.any()
+
+    def test_goes_on_where_it_was_interrupted(self):
+        made = network_problem(rng=np.random.default_rng(0), shape=(7, 7), depth=2)
+        plane, loss = made.plane(rng=np.random.default_rng(1)), made.extended()
+        whole = landscape(loss, plane, ticks=4, start="random", rng=np.random.default_rng(2))
+
+        class Interrupted(dict):
+            def __setitem__(self, number, row):
+                if len(self) == 2:
+                    raise KeyboardInterrupt
+                super().__setitem__(number, row)
+
+        known = Interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            landscape(loss, plane, ticks=4, start="random", rng=np.random.default_rng(2), known=known)
+        assert sorted(known) == [0, 1]
+        again = landscape(loss, plane, ticks=4, start="random", rng=np.random.default_rng(2), known=dict(known))
+        for name in ("value", "data", "gain"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+
+    def test_known_rows_are_not_computed_again(self):
+        bowl, known = Bowl(), {}
+        landscape(bowl, PLANE, ticks=5, known=known)
+        landscape(bowl, PLANE, ticks=5, known=known)
+        assert bowl.calls == 5
+
+    @pytest.mark.parametrize(
+        ("more", "message"), [({"ticks": 1}, "ticks is 1; it must be at least 2"), ({"reach": 0}, "reach is 0.0")]
+    )
+    def test_bad_input(self, more, message):
+        with pytest.raises(BadInput, match=message):
+            landscape(Bowl(), PLANE, **more)
+
+
+class TestWidths:
+    @pytest.mark.parametrize("tau", TAUS)
+    def test_area_of_a_bowl(self, tau):
+        """ρ = r²/32 ≤ τ is a disc of area 32 π τ of the 64. A bilinear surface lies above a bowl by h²/4 at most."""
+        x = np.linspace(-4, 4, 41)
+        rho = (x[:, None] ** 2 + x**2) / 32
+        found, exact = area(rho, tau), np.pi * tau / 2
+        low = np.pi * (32 * tau - 0.2**2 / 4) / 64
+        assert low - 0.003 <= found <= exact + 0.003  # a sixteenth of a cell along the edge
+
+    def test_of_a_bowl_and_of_its_multiple(self):
+        one = widths(Bowl(), PLANE, 2.0, ticks=21)
+        assert one.level == pytest.approx(1 / 32, rel=1e-12)
+        assert one.radius == pytest.approx(32**0.5, rel=1e-12)
+        assert one.range == pytest.approx(32)
+
+        class Tall(Bowl):
+            def value(self, w):
+                return 1000 * super().value(w)
+
+        tall = widths(Tall(), PLANE, 2000.0, ticks=21)
+        np.testing.assert_allclose([tall.level, tall.radius], [one.level, one.radius], rtol=1e-9)
+        # A point of the fine grid may lie on the edge.
+        np.testing.assert_allclose(tall.areas, one.areas, rtol=1e-2)
+
+    def test_a_flatter_valley_is_wider_by_the_areas_and_the_level(self):
+        flat, steep = (widths(Bowl(power), PLANE, 1.0, ticks=21) for power in (4, 1))
+        assert all(a > b for a, b in zip(flat.areas, steep.areas, strict=True))
+        assert flat.level < steep.level
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: directions(NETWORK, W[1:], 2, rng=np.random.default_rng(0)), "w_star is an array of shape"),
+        (lambda: directions(NETWORK, W, 0, rng=np.random.default_rng(0)), "count is 0"),
+        (lambda: directions(NETWORK, W, 2, rng=np.random.default_rng(0), match="max"), "match is 'max'"),
+        (lambda: network_problem("paper", rng=np.random.default_rng(0)), "preset is 'paper'; it must be 'text' or"),
+        (lambda: network_problem(rng=np.random.default_rng(0), weights="zero"), "weights is 'zero'"),
+        (lambda: network_problem("text", rng=np.random.default_rng(0), shape=(8, 8)), "as is the input of layer 4"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(BadInput, match=message):
+        call()

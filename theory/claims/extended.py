@@ -1,0 +1,141 @@
+"""What claims about extended convolutional layers share: problems, paired descents, and how pairs are judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import theory
+from theory.claims import verdict
+from theory.claims.claim import Cell, Evidence, Finding, Relation, Setting, Value
+
+STARTS = ((-2.0, 2.0), (2.0, 2.0), (2.0, -2.0))
+"""(α, β) of the text's starts."""
+
+LIMIT = 400.0
+"""The λ that stands for infinity: (0.375/λ)², the most by which a curvature may differ, is 1e-6."""
+
+OUTER, INNER, TOLERANCE = 200, 100, 1e-13
+"""Iterations of the outer and of the inner problem, and what may be left to gain in the latter."""
+
+POINTS = 41
+"""Iterations recorded of a descent, at most."""
+
+SWAPPED, SWAPS = "swapped by lot", 100
+
+OPTIMISERS: Mapping[str, Callable[..., Any]] = {
+    "L-BFGS": lambda f, w, **more: theory.descent.minimise(f, w, iterations=OUTER, tolerance=0.0, **more),
+    "Adam": lambda f, w, **more: theory.descent.adam(f, w, iterations=OUTER, **more),
+}
+
+
+def problem(cell: Cell, setting: Setting, **more: Any) -> Any:
+    """A random network in the cell's setting."""
+    given = cell.parameters
+    return theory.problems.network_problem(str(given["preset"]), rng=setting.rng, weights=str(given["weights"]), **more)
+
+
+class Pairs(NamedTuple):
+    """Of every network where both descents ended: L, L_ext, its data term, and the data term of its ŵ alone.
+
+    ``began`` are L and L_ext at the start.
+    """
+
+    conventional: Any
+    extended: Any
+    data: Any
+    primary: Any
+    gain: Any
+    began: Any
+    points: dict[str, list[Value]]
+
+
+def descend(cell: Cell, setting: Setting) -> Pairs:
+    """Both objectives from the same start: a network and a plane for each run, the starts in turn."""
+    ends, points = [], {}  # type: ignore[var-annotated]
+    optimise = OPTIMISERS[str(cell.parameters["optimiser"])]
+    for number in range(int(cell.parameters["networks"])):
+        made = problem(cell, setting)
+        plane, conventional = made.plane(rng=setting.rng), made.conventional()
+        start = STARTS[number % len(STARTS)]
+        reduced = theory.descent.Reduced(made.extended(), iterations=INNER, tolerance=TOLERANCE)
+        last = []
+        for name, function in (("conventional", lambda w, _, c=conventional: c.both(w)), ("extended", reduced)):
+            path = [plane.at(*start)[0]]
+            run = optimise(function, path[0][None], watch=lambda *now, path=path: path.append(now[2][0].copy()))
+            last.append(run)
+            _record(points, run, plane, path, {"network": number, "objective": name, "start": str(start)})
+        primary = float(conventional.value(last[1].u)[0])
+        values = [run.value[0] for run in last], [run.log[0, 0] for run in last]
+        ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], *values[1]))
+    left, right, data, primary, gain, *began = np.array(ends, dtype=float).T
+    return Pairs(left, right, data, primary, gain, np.stack(began), points)
+
+
+def _record(points: dict[str, list[Value]], run: Any, plane: Any, path: Any, columns: Mapping[str, Value]) -> None:
+    """Value and place on the plane at some iterations; those after the last are as the last."""
+    places = np.unique(np.linspace(0, OUTER, POINTS).astype(int))
+    there = np.minimum(places, len(path) - 1)
+    at, apart = plane.project(np.stack(path)[there])
+    found = {
+        "iteration": places,
+        "value": run.log[0][there],
+        "alpha": at[:, 0],
+        "beta": at[:, 1],
+        "apart": apart,
+        **{name: [value] * places.size for name, value in columns.items()},
+    }
+    for name, values in found.items():
+        points.setdefault(name, []).extend(np.asarray(values).tolist())
+
+
+def lower(left: Any, right: Any, form: str, **details: Value) -> Finding:
+    """How often the right one is the lower: more often than not. The details say by how much."""
+    wins = right < left
+    low, high = verdict.proportion(int(wins.sum()), wins.size)
+    ratio = {"median ratio": float(np.median(right / left)), "pairs": wins.size}
+    return Finding(0.5, float(wins.mean()), low, high, form=form, details={**ratio, **details})
+
+
+def swapped(left: Any, right: Any, form: str, setting: Setting) -> Finding:
+    """The same test with each pair's two swapped by lot, a hundred times: it must not pass in half of them."""
+    passed = 0
+    for _ in range(SWAPS):
+        swap = setting.rng.random(left.size) < 0.5
+        found = lower(np.where(swap, right, left), np.where(swap, left, right), form)
+        passed += found.low is not None and found.low >= found.predicted
+    limits = verdict.proportion(passed, SWAPS)
+    return Finding(0.5, passed / SWAPS, *limits, control=SWAPPED, form=form)
+
+
+def compared(cell: Cell, setting: Setting) -> Evidence:
+    """The two objectives where they ended, the data terms alone, and the control."""
+    pairs = descend(cell, setting)
+    details = {
+        "largest certificate": float(pairs.gain.max()),
+        "L_ext/L at the start": float(np.median(pairs.began[1] / pairs.began[0])),
+        "falls by a larger factor": float(
+            np.mean(pairs.extended / pairs.began[1] < pairs.conventional / pairs.began[0])
+        ),
+        "ŵ alone lower": float(np.mean(pairs.primary < pairs.conventional)),
+        "median ratio of ŵ alone": float(np.median(pairs.primary / pairs.conventional)),
+    }
+    findings = [
+        lower(pairs.conventional, pairs.extended, "objective", **details),
+        lower(pairs.conventional, pairs.data, "data", **details),
+        swapped(pairs.conventional, pairs.extended, "objective", setting),
+    ]
+    return Evidence(findings, pairs.points)
+
+
+def ratio(values: Any, predicted: float, form: str, setting: Setting, **more: Any) -> Finding:
+    """The geometric mean of ratios of independent networks, with bootstrap limits."""
+    logs = np.log(values)
+    low, high = verdict.bootstrap(logs, rng=setting.rng) if np.ptp(logs) > 0 else (logs[0], logs[0])
+    centre = float(logs.mean())
+    # Limits corrected for bias may pass the mean by: then they are widened to it.
+    ends = math.exp(min(low, centre)), math.exp(max(high, centre))
+    return Finding(predicted, math.exp(centre), *ends, form=form, relation=Relation.LOWER, **more)

@@ -1,0 +1,3 @@
+"""Siahkoohi, Louboutin & Herrmann, "Extended convolutional layers" (2021)."""
+
+PAPER = "Siahkoohi, Louboutin & Herrmann, Extended convolutional layers, 2021"

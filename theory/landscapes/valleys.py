@@ -1,0 +1,85 @@
+r"""How wide the valley around w* is, in measures that do not depend on the scale of the loss.
+
+With ρ = (L − min)/(max − min), the minimum and the maximum over the square [−4, 4]² of the plane,
+
+    area(τ)    part of the square where ρ ≤ τ                                     wider is larger
+    level      mean of ρ on the circle of radius 1 around w*                      wider is smaller
+    radius     √(2 (max − min)/κ), κ the mean curvature along δ and η at w*       wider is larger
+
+The last is where the parabola at the minimum would have risen by the whole range.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import checks
+from theory.landscapes.planes import Plane, values
+
+TAUS = (0.05, 0.1, 0.25)
+ANGLES = 16
+RADIUS = 1.0
+REACH = 4.0
+
+FINE = 16
+"""Parts into which a side of a grid's cell is cut: areas are those of the surface that is bilinear in each cell."""
+
+
+class Widths(NamedTuple):
+    """The measures, areas in the order of ``TAUS``, and behind them the range and the median certificate."""
+
+    areas: tuple[float, ...]
+    level: float
+    radius: float
+    range: float
+    gain: float
+
+
+def area(normal: Float[np.ndarray, "ticks ticks"], tau: float) -> float:
+    """Part of the square where ρ ≤ τ, ρ bilinear between the points of the grid.
+
+    >>> x = np.linspace(-4, 4, 9)
+    >>> area(np.abs(x)[:, None] / 4 + 0 * x, 0.25)
+    0.25
+    """
+    places = np.linspace(0, normal.shape[0] - 1, FINE * (normal.shape[0] - 1), endpoint=False)
+    places = places + 0.5 / FINE
+    cell = np.minimum(places.astype(int), normal.shape[0] - 2)
+    part = places - cell
+    rows = normal[cell] * (1 - part[:, None]) + normal[cell + 1] * part[:, None]
+    fine = rows[:, cell] * (1 - part) + rows[:, cell + 1] * part
+    return float(np.mean(fine <= tau))
+
+
+def widths(loss: Any, plane: Plane, curvature: float, *, ticks: int, **options: Any) -> Widths:
+    """All measures of one objective on one plane.
+
+    Parameters
+    ----------
+    loss, options
+        As for :func:`theory.landscapes.landscape`.
+    plane
+        With w*, at which the objective is least.
+    curvature
+        κ, mean of δᵀHδ and ηᵀHη.
+    ticks
+        Points to a side of the grid.
+    """
+    along = np.linspace(-REACH, REACH, checks.integer("ticks", ticks, least=3))
+    angle = 2 * np.pi * np.arange(ANGLES) / ANGLES
+    alpha = np.concatenate([np.repeat(along, ticks), RADIUS * np.cos(angle)])
+    beta = np.concatenate([np.tile(along, ticks), RADIUS * np.sin(angle)])
+    found = values(loss, plane.at(alpha, beta), **options)
+    grid, ring = np.split(found.value, [ticks**2])
+    low, high = grid.min(), grid.max()
+    normal = ((grid - low) / (high - low)).reshape(ticks, ticks)
+    return Widths(
+        areas=tuple(area(normal, tau) for tau in TAUS),
+        level=float(np.mean((ring - low) / (high - low))),
+        radius=float(np.sqrt(2 * (high - low) / curvature)),
+        range=float(high - low),
+        gain=float(np.median(found.gain)),
+    )
