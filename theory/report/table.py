@@ -119,6 +119,8 @@ def _plain(value: Any) -> str:
 
 
 def _comparison(instance: Claim) -> str:
+    if instance["measured"] is None and "reason" in instance:
+        return str(instance["reason"])
     low, high = instance["low"], instance["high"]
     between = "" if low is None and high is None else f" [{number(low)}, {number(high)}]"
     return f"measured {_precise(instance['measured'])}{between}, predicted {_precise(instance['predicted'])}"
