@@ -1,4 +1,4 @@
-"""The command ``theory``: list, explain, verify, figures. Nothing heavy is imported before a command needs it."""
+"""The command ``theory``: list, explain, verify, figures, report. Nothing heavy is imported before a command needs it."""
 
 from __future__ import annotations
 
@@ -254,5 +254,24 @@ def figures(profile: Profile = "quick", out: Out = Path("results")) -> int:
     from theory.report.figures import draw_all
 
     for path in draw_all(out, profile, warn=_note):
+        typer.echo(path)
+    return OK
+
+
+@app.command()
+def report(
+    profile: Annotated[
+        str | None, typer.Option(metavar="quick|paper", help="Size of the grids; paper by default, else quick.")
+    ] = None,
+    out: Out = Path("results"),
+) -> int:
+    """Write the page OUT/index.html from the store.
+
+    It draws the figures too, writes CSV files beside the rows, and takes in the stores in the folders of OUT, such as
+    results/mnist. The page opens from disk; nothing on it needs a network.
+    """
+    from theory.report.page import write
+
+    for path in write(out, profile, warn=_note):
         typer.echo(path)
     return OK
