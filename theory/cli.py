@@ -1,4 +1,4 @@
-"""The command ``theory``: list, explain, verify, figures, report. Nothing heavy is imported before a command needs it."""
+"""The command ``theory``: list, explain, verify, figures, report. Nothing heavy is imported before it is needed."""
 
 from __future__ import annotations
 

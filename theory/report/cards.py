@@ -135,7 +135,7 @@ def details_of(card: Card) -> dict[str, Any]:
         "margins": _margins(document),
         "forms": list(_forms(document)),
         "controls": [_control(each, claim) for each in document["control"]["each"]],
-        "problems": [mathml(line.partition(": ")[2]) for line in problems(document)],
+        "problems": [line.partition(": ")[2] for line in problems(document)],
         "command": command(card),
         "provenance": list(_provenance(card.stored.provenance)),
     }
@@ -169,7 +169,7 @@ def _forms(document: Document) -> Iterator[dict[str, Any]]:
             "predicted": _value(worst["predicted"]),
             "measured": _value(worst["measured"]),
             "limits": "" if worst["low"] is None else f"[{_value(worst['low'])}, {_value(worst['high'])}]",
-            "where": mathml(where({**worst, "form": ""})),
+            "where": where({**worst, "form": ""}),
         }
 
 
@@ -185,11 +185,18 @@ def _nearest(instances: Sequence[Document], relation: Relation) -> Document:
 
 
 def _finding(instance: Document) -> Finding:
-    values = {name: instance[name] for name in ("predicted", "measured")}
-    margins = {name: math.nan if margin is None else margin for name, margin in instance["margins"].items()}
-    known = {name: math.nan if value is None else value for name, value in values.items()}
-    relation = Relation(instance["relation"])
-    return Finding(**known, low=instance["low"], high=instance["high"], margins=margins, relation=relation)
+    return Finding(
+        predicted=_known(instance["predicted"]),
+        measured=_known(instance["measured"]),
+        low=instance["low"],
+        high=instance["high"],
+        margins={name: _known(margin) for name, margin in instance["margins"].items()},
+        relation=Relation(instance["relation"]),
+    )
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _control(each: Document, claim: Claim | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "‖": "‖", "|": "|"}
 
 _LETTER = "A-Za-z\u0300\u0301\u0308"  # with the accents of names, as in Gröbner
 _SCRIPTS = re.compile(
-    r"_\{(?P<sub>(?:[^{}]|\{[^{}]*\})*)\}|_(?P<bracket>\([^()]*\))|_(?P<index>[A-Za-z0-9]+|[α-ωΑ-Ω*⊥])"
+    r"_\{(?P<sub>(?:[^{}]|\{[^{}]*\})*)\}|_(?P<bracket>\([^()]*\))|_(?P<index>[A-Za-z0-9]+|[α-ωΑ-Ω*⊥∞])"
     r"|\^\{(?P<sup>(?:[^{}]|\{[^{}]*\})*)\}|\^(?P<power>[A-Za-z0-9]+)|(?P<low>[₀-₉ᵢⱼ₊₋]+)|(?P<high>[⁰¹²³⁴-⁹⁺⁻ᵀⁿ]+)"
     r"|(?P<star>\*(?![A-Za-z0-9(]))|(?P<prime>['′]+)"
 )
@@ -38,13 +38,14 @@ _TOKEN = re.compile(
     |(?P<key>e\.g\.|i\.e\.|[a-z]+\d{{4}}\.\w+|(?<=Figure\ )\d+[a-z])
     |(?P<word>[{_LETTER}]{{2,}}(?:[-'][{_LETTER}]+)*(?![_\u0302\u0307])|[A-Za-z]-[{_LETTER}]{{2,}})
     |(?P<number>\d+(?:,\d{{3}})+|\d+(?:\.\d+)?(?:e-?\d+)?)
-    |(?P<name>[A-Za-z]{{2,}}(?=_)|[A-Za-zα-ωΑ-Ωℓ∂∇∞ℂℝϕ∠√½¼¾∫][\u0302\u0307]?)
+    |(?P<name>[A-Za-z]{{3,}}(?=_)|[A-Za-zα-ωΑ-Ωℓ∂∇∞ℂℝϕ∠√½¼¾∫][\u0302\u0307]?)
     |(?P<sign>[{re.escape(_SIGNS)}])
     |(?P<open>[(\[{{⟨‖|])
     |(?P<quote>'(?=\S))
     |(?P<point>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_GAP = '<mspace width="0.17em"></mspace>'
 _CLOSING_QUOTE = re.compile(r"'(?=[\s.,;:)]|$)")
 
 
@@ -88,7 +89,7 @@ def _next(text: str, place: int, before: Sequence[Node]) -> Node:
     match = _TOKEN.match(text, place)
     assert match is not None  # the last alternative takes any character
     kind, source = str(match.lastgroup), match.group()
-    if kind == "open" and (inner := _inside(text, place, before)) is not None:
+    if kind == "open" and (inner := _inside(text, place)) is not None:
         numeral = inner in ("i", "v") and (not before or before[-1].kind == "space")  # of a list: (i), (ii), …
         return _with_scripts(_bracket(source, inner, numeral), text, place)
     if kind == "quote" and (end := _end_of_quote(text, place, before)):
@@ -99,7 +100,7 @@ def _next(text: str, place: int, before: Sequence[Node]) -> Node:
         return _with_scripts(_atom(kind, source, text[place + len(source) :], touching), text, place)
     if kind == "word":
         return _with_scripts(_word(source), text, place)
-    if kind == "sign":
+    if source == "|" or kind == "sign" and (source != ":" or not before or before[-1].kind == "space"):
         return Node("sign", source, _operator(source))
     if kind == "point" and source == ",":
         return Node("comma", source, "<mo>,</mo>")
@@ -122,6 +123,8 @@ def _word(source: str) -> Node:
 
 
 def _operator(sign: str) -> str:
+    if sign == "/":  # browsers set it apart, as if it were a plus
+        return '<mo lspace="0" rspace="0">/</mo>'
     sign = {"-": "−"}.get(sign, sign)
     return f'<mo form="infix">{html.escape(sign)}</mo>' if sign in "+−" else f"<mo>{html.escape(sign)}</mo>"
 
@@ -132,9 +135,9 @@ def _atom(kind: str, source: str, after: str, touching: bool) -> Node:
         digits, e, power = source.partition("e")
         if not e:
             return Node("number", source, f"<mn>{source}</mn>")
-        tens = f"<msup><mn>10</mn>{_formula(power)}</msup>"
+        tens = f"<msup><mn>10</mn>{_grouped([_formula(power)])}</msup>"
         return Node("name", source, tens if digits == "1" else f"<mn>{digits}</mn><mo>·</mo>{tens}")
-    if source in _LARGE and not touching and re.match(r"_|\s?(?:[^\W\d_](?![A-Za-z])|[(‖|⟨])", after):
+    if source in _LARGE and not touching and re.match(r"_|\s?(?:[^\W_](?![A-Za-z])|[(‖|⟨])", after):
         return Node("sign", source, f"<mo>{_LARGE[source]}</mo>")
     if source in _FRACTIONS:
         over, under = _FRACTIONS[source]
@@ -149,24 +152,36 @@ def _atom(kind: str, source: str, after: str, touching: bool) -> Node:
 
 
 def _root(after: str) -> Node:
-    if after.startswith("(") and (inner := _inside(after, 0, ())) is not None:
+    if after.startswith("(") and (inner := _inside(after, 0)) is not None:
         return Node("name", f"√({inner})", f"<msqrt>{_formula(inner)}</msqrt>")
     under = re.match(r"\d+(?:\.\d+)?|\w[\u0302\u0307]?", after)
-    return Node("name", "√" + (under.group() if under else ""), f"<msqrt>{_formula(under.group()) if under else ''}</msqrt>")
+    return Node(
+        "name", "√" + (under.group() if under else ""), f"<msqrt>{_formula(under.group()) if under else ''}</msqrt>"
+    )
 
 
-def _inside(text: str, place: int, before: Sequence[Node]) -> str | None:
+def _inside(text: str, place: int) -> str | None:
     """What stands between the bracket at this place and the one that closes it; None where none does."""
     opening = text[place]
     closing = _CLOSING[opening]
-    if opening == closing:  # a bar opens before what it touches, and closes behind it
-        end = text.find(closing, place + 1)
-        return text[place + 1 : end] if end > place + 1 and not (text[place + 1] + text[end - 1]).isspace() else None
+    if opening == closing:
+        return _between_bars(text, place)
     depth = 0
     for end in range(place, len(text)):
         depth += (text[end] == opening) - (text[end] == closing)
         if depth == 0:
             return text[place + 1 : end]
+    return None
+
+
+def _between_bars(text: str, place: int) -> str | None:
+    """A bar opens before what it touches, and is closed by the first behind what it touches, outside of brackets."""
+    end = place
+    while (end := text.find(text[place], end + 1)) >= 0:
+        inner = text[place + 1 : end]
+        balanced = all(inner.count(opening) == inner.count(closing) for opening, closing in ("()", "[]", "{}"))
+        if inner and inner == inner.strip() and balanced:
+            return inner
     return None
 
 
@@ -177,7 +192,9 @@ def _bracket(opening: str, inner: str, numeral: bool) -> Node:
     if numeral or not nodes or any(node.kind in ("prose", "point") for node in nodes):
         inner = inner if numeral else _set(nodes)
         return Node("prose", source, f"{html.escape(opening)}{inner}{html.escape(closing)}")
-    fences = [f'<mo form="{form}" stretchy="false">{sign}</mo>' for form, sign in (("prefix", opening), ("postfix", closing))]
+    fences = [
+        f'<mo form="{form}" stretchy="false">{sign}</mo>' for form, sign in (("prefix", opening), ("postfix", closing))
+    ]
     strong = "name" if opening not in "([" or _is_formula(nodes) else "number"
     return Node(strong, source, f"<mrow>{fences[0]}{_row(nodes)}{fences[1]}</mrow>")
 
@@ -185,25 +202,23 @@ def _bracket(opening: str, inner: str, numeral: bool) -> Node:
 def _with_scripts(node: Node, text: str, place: int) -> Node:
     """The node with the indices, powers, stars and primes that touch it."""
     end = place + len(node.source)
-    low, high = [], []
+    low: list[str] = []
+    high: list[str] = []
     while node.kind != "prose" and (match := _SCRIPTS.match(text, end)):
         kind, content = str(match.lastgroup), str(match.group(str(match.lastgroup)))
-        if kind == "prime" and _CLOSING_QUOTE.match(text, match.end() - 1) and _quoted(text, place):
-            break
         (low if kind in ("sub", "bracket", "index", "low") else high).append(_script(kind, content))
         end = match.end()
     if not low and not high:
         return node
-    base = node.markup if node.markup.count("<m") == 1 or node.markup.startswith("<mrow") else f"<mrow>{node.markup}</mrow>"
+    base = (
+        node.markup
+        if node.markup.count("<m") == 1 or node.markup.startswith("<mrow")
+        else f"<mrow>{node.markup}</mrow>"
+    )
     scripts = "".join(_grouped(part) for part in (low, high) if part)
     tag = "msubsup" if low and high else "msub" if low else "msup"
     kind = node.kind if node.kind in ("sign", "function") else "name"
     return Node(kind, text[place:end], f"<{tag}>{base}{scripts}</{tag}>")
-
-
-def _quoted(text: str, place: int) -> bool:
-    """Whether an odd number of quotation marks opened before this place."""
-    return len(re.findall(r"(?:^|(?<=[\s(]))'(?=\S)", text[:place])) > 0
 
 
 def _script(kind: str, content: str) -> str:
@@ -212,8 +227,8 @@ def _script(kind: str, content: str) -> str:
     if kind == "prime":
         return "<mo>′</mo>" * len(content)
     if kind in ("low", "high"):
-        content = unicodedata.normalize("NFKC", content).replace("T", "⊤")
-        return "<mo>⊤</mo>" if content == "⊤" else _formula(content)
+        content = unicodedata.normalize("NFKC", content)
+        return '<mi mathvariant="normal">T</mi>' if content == "T" else _formula(content)
     if re.fullmatch(r"[A-Za-z]{3,}|op", content):
         return f"<mi>{content}</mi>"
     return _formula(content) if content != "*" else "<mo>∗</mo>"
@@ -231,14 +246,23 @@ def _formula(text: str) -> str:
     return "".join(f"<mi>{letter}</mi>" for letter in text) if letters else _row(_nodes(text))
 
 
-def _row(nodes: Sequence[Node]) -> str:
-    """Nodes side by side, prose among them as it is."""
+def _row(nodes: Sequence[Node], *, begins: bool = True) -> str:
+    """Nodes side by side, prose among them as it is; ``begins``: what stands first has nothing on its left."""
     words = {"prose": "mtext", "point": "mo"}
-    return "".join(
-        f"<{words[node.kind]}>{node.markup}</{words[node.kind]}>" if node.kind in words else node.markup
-        for node in nodes
-        if node.kind != "space"
-    )
+    out: list[str] = []
+    visible = [node for node in nodes if node.kind != "space"]
+    for index, node in enumerate(visible):
+        before = visible[index - 1] if index else None
+        if node.kind in words:
+            out.append(f"<{words[node.kind]}>{node.markup}</{words[node.kind]}>")
+        elif node.kind == "function":
+            out += [_GAP if before and before.kind in ("name", "number") else "", node.markup]
+            out.append(_GAP if index + 1 < len(visible) and not visible[index + 1].source.startswith("(") else "")
+        elif node.kind == "sign" and (before.kind in ("sign", "comma") if before else begins):
+            out.append(node.markup.replace('form="infix"', 'form="prefix"'))
+        else:
+            out.append(node.markup)
+    return "".join(out)
 
 
 def _letters_or_words(nodes: list[Node]) -> list[Node]:
@@ -285,7 +309,7 @@ def _end_of_run(nodes: Sequence[Node], place: int) -> int:
         if comma and (end == place or end + 1 == len(nodes) or nodes[end + 1].kind == "space"):
             break
         end += 1
-        if nodes[end - 1].kind in ("name", "number", "sign") and nodes[end - 1].source != ":":
+        if nodes[end - 1].kind in ("name", "number", "sign"):
             last = end
     return place if nodes[place].kind == "space" or nodes[place].source == ":" else last
 
@@ -297,7 +321,9 @@ def _is_formula(nodes: Sequence[Node]) -> bool:
 
 def _math(nodes: Sequence[Node], mark: str) -> str:
     """One ``<math>`` for each piece of a run; a closing mark stays with the last."""
-    pieces = [f"<math>{_row(piece)}</math>" for piece in _pieces(nodes)]
+    rows = [_row(piece, begins=index == 0) for index, piece in enumerate(_pieces(nodes))]
+    rows[1:] = [re.sub("^<mo", '<mo lspace="0"', row) for row in rows[1:]]  # the space between pieces is enough
+    pieces = [f"<math>{row}</math>" for row in rows]
     if mark:
         pieces[-1] = f'<span class="whole">{pieces[-1]}{html.escape(mark)}</span>'
     return " ".join(pieces)
