@@ -103,10 +103,6 @@ def save(path: Path, content: bytes) -> None:
 
 
 def size(path: Path) -> str:
-    """The size of a file in words.
-
-    >>> size(Path(__file__))
-    '5 kB'
-    """
+    """The size of a file in words: ``2 kB``, ``1.3 MB``."""
     kilobytes = path.stat().st_size / 1000
     return f"{max(1, round(kilobytes))} kB" if kilobytes < 1000 else f"{kilobytes / 1000:.1f} MB"

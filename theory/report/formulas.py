@@ -100,7 +100,7 @@ def _next(text: str, place: int, before: Sequence[Node]) -> Node:
         return _with_scripts(_atom(kind, source, text[place + len(source) :], touching), text, place)
     if kind == "word":
         return _with_scripts(_word(source), text, place)
-    if source == "|" or kind == "sign" and (source != ":" or not before or before[-1].kind == "space"):
+    if source == "|" or (kind == "sign" and (source != ":" or not before or before[-1].kind == "space")):
         return Node("sign", source, _operator(source))
     if kind == "point" and source == ",":
         return Node("comma", source, "<mo>,</mo>")
