@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-LONGEST_PIECE = 28
+LONGEST_PIECE = 24
 """Characters after which a formula is cut before its next sign: browsers break no line within one."""
 
 FUNCTIONS = frozenset("sin cos tan log ln exp max min sup inf arg det dim deg diag rank tr conj mod gED".split())
@@ -51,11 +51,15 @@ _CLOSING_QUOTE = re.compile(r"'(?=[\s.,;:)]|$)")
 
 @dataclass(frozen=True)
 class Node:
-    """A piece of a text: what stands there, as HTML for text and as MathML for formulas, and of which kind it is."""
+    """A piece of a text: what stands there, as HTML for text and as MathML for formulas, and of which kind it is.
+
+    A bracket has ``parts``: its ends, and the pieces between them.
+    """
 
     kind: str
     source: str
     markup: str
+    parts: tuple[Node, ...] = ()
 
 
 def mathml(text: str) -> str:
@@ -192,11 +196,13 @@ def _bracket(opening: str, inner: str, numeral: bool) -> Node:
     if numeral or not nodes or any(node.kind in ("prose", "point") for node in nodes):
         inner = inner if numeral else _set(nodes)
         return Node("prose", source, f"{html.escape(opening)}{inner}{html.escape(closing)}")
-    fences = [
-        f'<mo form="{form}" stretchy="false">{sign}</mo>' for form, sign in (("prefix", opening), ("postfix", closing))
-    ]
+    first, last = (
+        Node("open", sign, f'<mo form="{form}" stretchy="false">{sign}</mo>')
+        for form, sign in (("prefix", opening), ("postfix", closing))
+    )
     strong = "name" if opening not in "([" or _is_formula(nodes) else "number"
-    return Node(strong, source, f"<mrow>{fences[0]}{_row(nodes)}{fences[1]}</mrow>")
+    parts = (first, *nodes, replace(last, kind="close"))
+    return Node(strong, source, f"<mrow>{_row(parts)}</mrow>", parts)
 
 
 def _with_scripts(node: Node, text: str, place: int) -> Node:
@@ -210,15 +216,15 @@ def _with_scripts(node: Node, text: str, place: int) -> Node:
         end = match.end()
     if not low and not high:
         return node
-    base = (
-        node.markup
-        if node.markup.count("<m") == 1 or node.markup.startswith("<mrow")
-        else f"<mrow>{node.markup}</mrow>"
-    )
     scripts = "".join(_grouped(part) for part in (low, high) if part)
     tag = "msubsup" if low and high else "msub" if low else "msup"
+    whole = node.markup.count("<m") == 1 or node.markup.startswith("<mrow")
+    base = node.markup if whole else f"<mrow>{node.markup}</mrow>"
+    *before, last = node.parts or (node,)
+    scripted = replace(last, markup=f"<{tag}>{last.markup}{scripts}</{tag}>")
     kind = node.kind if node.kind in ("sign", "function") else "name"
-    return Node(kind, text[place:end], f"<{tag}>{base}{scripts}</{tag}>")
+    parts = (*before, scripted) if node.parts else ()
+    return Node(kind, text[place:end], f"<{tag}>{base}{scripts}</{tag}>", parts)
 
 
 def _script(kind: str, content: str) -> str:
@@ -258,7 +264,7 @@ def _row(nodes: Sequence[Node], *, begins: bool = True) -> str:
         elif node.kind == "function":
             out += [_GAP if before and before.kind in ("name", "number") else "", node.markup]
             out.append(_GAP if index + 1 < len(visible) and not visible[index + 1].source.startswith("(") else "")
-        elif node.kind == "sign" and (before.kind in ("sign", "comma") if before else begins):
+        elif node.kind == "sign" and (before.kind in ("sign", "comma", "open") if before else begins):
             out.append(node.markup.replace('form="infix"', 'form="prefix"'))
         else:
             out.append(node.markup)
@@ -330,19 +336,40 @@ def _math(nodes: Sequence[Node], mark: str) -> str:
 
 
 def _pieces(nodes: Sequence[Node]) -> Iterator[list[Node]]:
-    """Cut a long run where TeX would: before a relation, or else before any sign or factor."""
-    if sum(len(node.source) for node in nodes) <= LONGEST_PIECE:
+    """Cut a long run where TeX would: before a relation, or else before a sign or a factor."""
+    if _length(nodes) <= LONGEST_PIECE:
         yield list(nodes)
         return
     piece: list[Node] = []
-    for index, node in enumerate(nodes):
-        length = sum(len(before.source) for before in piece)
-        ahead = sum(len(later.source) for later in nodes[index : index + 3])
-        relation = node.source in _RELATIONS and length > LONGEST_PIECE / 3
-        other = node.kind == "space" and length + ahead > LONGEST_PIECE and piece and piece[-1].kind != "sign"
-        if piece and (relation or other):
+    for part in _parts(list(_flat(nodes))):
+        relation = any(node.source in _RELATIONS for node in part[:2])
+        room = LONGEST_PIECE / 3 if relation else LONGEST_PIECE - _length(part)
+        if piece and _length(piece) > room:
             yield piece
             piece = []
-        piece.append(node)
-    if piece:
-        yield piece
+        piece += part
+    yield piece
+
+
+def _length(nodes: Sequence[Node]) -> int:
+    return sum(len(node.source) for node in nodes)
+
+
+def _parts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
+    """What must stay together: a new part begins at each space that does not follow a sign."""
+    part: list[Node] = []
+    for node in nodes:
+        if node.kind == "space" and part and part[-1].kind != "sign":
+            yield part
+            part = []
+        part.append(node)
+    yield part
+
+
+def _flat(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Long brackets taken apart, so that they can be cut too."""
+    for node in nodes:
+        if node.parts and len(node.source) > LONGEST_PIECE / 2:
+            yield from _flat(node.parts)
+        else:
+            yield node
