@@ -112,6 +112,14 @@ class TestPage:
         assert "3 commits, of which the tables show the last 2" in path.read_text()
         assert "aaaaaaaa" not in path.read_text()
 
+    def test_a_single_commit_has_no_figure(self, tmp_path):
+        put(tmp_path)
+        for name in ("8-env.json", "9-env.json"):
+            (tmp_path / "asv" / "box" / name).unlink()
+        (path,) = history.write(tmp_path)
+        assert "<img" not in path.read_text()
+        assert "1 commit." in path.read_text()
+
     def test_a_first_commit_has_no_change(self):
         assert history._change([None, 2.0]) == history._change([0.0, 2.0]) == "–"
         assert history._change([2.0, None, 3.0]) == "+50 %"

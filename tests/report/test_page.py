@@ -198,6 +198,15 @@ class TestCards:
     def test_the_command(self, fakes, origin, words):
         assert self.details(fakes, "HOLDS", **origin)["command"] == words
 
+    def test_each_form_of_a_statement_has_a_paragraph(self):
+        text = "Let it be so. Form 'a': yes. Measured: it. Forms 'b' and 'c': no.\n\nOf form 'd' nothing."
+        assert cards._paragraphs(text) == [
+            "Let it be so.",
+            "Form 'a': yes. Measured: it.",
+            "Forms 'b' and 'c': no.",
+            "Of form 'd' nothing.",
+        ]
+
     def test_the_title_of_a_paper(self, fakes):
         assert cards.paper_title([registry()["du2018.rate"]], "du2018").startswith("Du, Lee & Tian")
         assert cards.paper_title([fakes.HOLDS, None], "fake") == "fake"

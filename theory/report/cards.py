@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def details_of(card: Card) -> dict[str, Any]:
     return {
         **verdict_of(card),
         "meaning": MEANING[document["relation"]],
-        "statement": mathml(claim.statement) if claim else "",
+        "statement": [mathml(text) for text in _paragraphs(claim.statement)] if claim else [],
         "hypotheses": [mathml(text) for text in claim.hypotheses] if claim else [],
         "proof": mathml(claim.proof) if claim else "",
         "source": claim.source if claim else "",
@@ -139,6 +140,11 @@ def details_of(card: Card) -> dict[str, Any]:
         "command": command(card),
         "provenance": list(_provenance(card.stored.provenance)),
     }
+
+
+def _paragraphs(statement: str) -> list[str]:
+    """One for each of the author's, and for each form that the statement has."""
+    return [text.strip() for text in re.split(r"\n\s*\n|(?<=[.;]) (?=Forms? ')", statement) if text.strip()]
 
 
 def _margins(document: Document) -> list[dict[str, Any]]:

@@ -177,7 +177,7 @@ def _kind(machine: Machine, kind: str, commits: Sequence[str], out: Path) -> dic
     return {
         "heading": heading,
         "what": what,
-        "figure": _figure(machine, kind, out),
+        "figure": _figure(machine, kind, out) if len(machine.commits) > 1 else None,
         "lines": [
             {
                 "name": series.benchmark,
@@ -200,7 +200,7 @@ def _figure(machine: Machine, kind: str, out: Path) -> dict[str, Any]:
     with style():
         svg, png = save(draw(machine, kind), folder / f"{machine.name}.{kind}")
     png.unlink()  # the page shows the other
-    return {"src": svg.relative_to(out).as_posix(), "width": 605, "height": 230, "text": ""}
+    return {"src": svg.relative_to(out).as_posix(), "width": 806, "height": 307, "text": ""}
 
 
 def _words(value: float | None, unit: str) -> str:

@@ -20,6 +20,9 @@ from theory.runs.store import Stored, Warn
 
 Context = dict[str, Any]
 
+PIXELS = 4 / 3
+"""Pixels of a page in a point of a figure: 96 in an inch, and 72."""
+
 VERDICTS = {
     "HOLDS": "measured and predicted relate as the claim says, wherever its hypotheses are met",
     "VIOLATED": "they do not, somewhere within the hypotheses",
@@ -95,7 +98,7 @@ def _figure(card: Card, out: Path) -> Context | None:
         return None
     with path.open(encoding="utf-8") as file:
         box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', file.read(2000))
-    width, height = (round(float(side)) for side in box.groups()) if box else (480, 340)
+    width, height = (round(float(side) * PIXELS) for side in box.groups()) if box else (640, 453)
     what = (FIGURES[card.stored.key].draw.__doc__ or card.stored.claim["title"]).strip().partition("\n\n")[0]
     return {"src": _link(path, out), "width": width, "height": height, "text": " ".join(what.split())}
 
