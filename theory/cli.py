@@ -278,5 +278,24 @@ def figures(profile: Profile = "quick", out: Out = Path("results")) -> int:
     return OK
 
 
+@app.command()
+def report(
+    profile: Annotated[
+        str | None, typer.Option(metavar="quick|paper", help="Size of the grids; paper by default, else quick.")
+    ] = None,
+    out: Out = Path("results"),
+) -> int:
+    """Write the page OUT/index.html from the store.
+
+    It draws the figures too, writes CSV files beside the rows, and takes in the stores in the folders of OUT, such as
+    results/mnist. The page opens from disk; nothing on it needs a network.
+    """
+    from theory.report.page import write
+
+    for path in write(out, profile, warn=note):
+        typer.echo(path)
+    return OK
+
+
 app.add_typer(diagnose.app)
 app.command()(gaborness)
