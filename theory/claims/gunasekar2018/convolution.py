@@ -44,7 +44,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         "largest certified": max(run.gap for run in runs),
         "largest gap of the least": max(run.least_gap for run in runs),
     }
-    fall = np.log10(excess[:, -1] / excess[:, begin])
+    with np.errstate(invalid="ignore"):  # a flow that separates nothing has no excess, and nothing to fall
+        fall = np.log10(excess[:, -1] / excess[:, begin])
     findings = [
         separable.middle(separable.YARDSTICK, excess[:, -1], form="excess", margins=margins, details=details),
         separable.middle(0.0, fall, form="falls", margins=margins),
@@ -57,7 +58,10 @@ def _learn(data: tuple[Any, Any], depth: int, rng: Any) -> _Learned:
     network, loss = conv.CircularNet(data[0].shape[1], depth), separable.loss_of(data)
     path = separable.follow(network, loss, rng=rng)
     least = conv.least_spectrum(*data)
-    norms = np.array([conv.spectral_norm(beta) for beta in path.beta]) / path.margins.min(axis=1)
+    margin = path.margins.min(axis=1)
+    size = np.array([conv.spectral_norm(beta) for beta in path.beta])
+    # A predictor that does not separate is infinitely far from those that do.
+    norms = np.divide(size, margin, out=np.full_like(size, np.inf), where=margin > 0)
     return _Learned(
         network,
         loss,
