@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import bounded
+from benchmarks.common import bounded, unit
 from theory.algebra import (
     Architecture,
     architectures,
@@ -58,14 +58,13 @@ class Counted:
         """Seconds, the start of the program included."""
         count(Architecture.named(network), seed=SEED)
 
+    @unit("relative error")
     def track_count_error(self, network: str) -> float:
         """How far the count is from the generic ED degree, relatively."""
         net = Architecture.named(network)
         points = count(net, seed=SEED).points
         expected = generic_ed_degree(net.sizes)
         return bounded(float("nan") if points is None else abs(points / expected - 1), floor=0.0)
-
-    track_count_error.unit = "relative error"  # type: ignore[attr-defined]
 
 
 class Followed:
@@ -89,11 +88,10 @@ class Followed:
         """Largest resident memory."""
         self.run(network)
 
+    @unit("share")
     def track_incomplete(self, network: str) -> float:
         """The share of data sets of which not all points are found and certified."""
         return bounded(1 - self.run(network).complete.mean(), floor=0.0)
-
-    track_incomplete.unit = "share"  # type: ignore[attr-defined]
 
 
 class Equations:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded
+from benchmarks.common import Timed, bounded, unit
 from theory.objectives.linear_conv import (
     StridedNet,
     conserved,
@@ -87,17 +87,16 @@ class Fibre(OnNetwork):
         """Largest resident memory of that."""
         self.time_search(name)
 
+    @unit("points")
     def track_points_missed(self, name: str) -> float:
         """By how much the number of different points is off, over four fibres."""
         return bounded(sum(abs(len(distinct(found.points)[0]) - POINTS[name]) for found in self.run()), floor=0.0)
 
+    @unit("relative distance")
     def track_kernel_spread(self, name: str) -> float:
         """How far K differs within a fibre, where it must not; 0 stands for stride 1 in one dimension."""
         apart = [spread(kernel(self.network, found.points)) for found in self.run()]
         return bounded(0.0 if name == "3 layers, stride 1" else max(apart), floor=1e-12)
-
-    track_points_missed.unit = "points"  # type: ignore[attr-defined]
-    track_kernel_spread.unit = "relative distance"  # type: ignore[attr-defined]
 
 
 class Flow(OnNetwork):
@@ -122,6 +121,7 @@ class Flow(OnNetwork):
         """Largest resident memory of that."""
         self.on_functions()
 
+    @unit("relative distance")
     def track_disagreement(self, name: str) -> float:
         """Distance of the two in units of the largest filter; the integrator's error begins below 1e-9."""
         end = weight_flow(self.network, self.loss, self.weights, [1.0]).weights
@@ -129,10 +129,8 @@ class Flow(OnNetwork):
         apart = np.linalg.norm(v - self.on_functions(), axis=1).max() / np.linalg.norm(v, axis=1).max()
         return bounded(apart, floor=1e-9)
 
+    @unit("change of δ")
     def track_drift(self, name: str) -> float:
         """How far the flow moves what it conserves; rounding begins below 1e-11."""
         end = weight_flow(self.network, self.loss, self.weights, [1.0]).weights
         return bounded(np.abs(conserved(tuple(w[0] for w in end)) - self.delta).max(), floor=1e-11)
-
-    track_disagreement.unit = "relative distance"  # type: ignore[attr-defined]
-    track_drift.unit = "change of δ"  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded
+from benchmarks.common import Timed, bounded, unit
 from theory.objectives.linear_conv import (
     CircularNet,
     ExponentialLoss,
@@ -56,14 +56,13 @@ class Flow:
         """Largest resident memory."""
         self.run()
 
+    @unit("relative residual")
     def track_residual(self, kind: str, dim: int) -> float:
         """ρ of the end, for ‖β̂‖_{2/L} or ‖β‖_2; below 1e-6 it is the solver's."""
         path = self.run()
         exponent = 2.0 if kind == "connected" else 2 / int(kind)
         found = stationarity(self.x, self.y, path.beta[-1], path.alpha[-1], exponent)
         return bounded(found.residual, floor=1e-6)
-
-    track_residual.unit = "relative residual"  # type: ignore[attr-defined]
 
 
 class Descent(Timed):
@@ -108,8 +107,7 @@ class References:
         """Seconds."""
         self.solve(*self.data)
 
+    @unit("relative gap")
     def track_gap(self, reference: str, dim: int) -> float:
         """Relative duality gap."""
         return bounded(self.solve(*self.data).gap, floor=1e-10)
-
-    track_gap.unit = "relative gap"  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded
+from benchmarks.common import Timed, bounded, unit
 from theory.objectives.linear_conv import MultiChannelNet, dual, least_norm, least_regulariser, minimiser, sdp
 
 SEED = 2022
@@ -62,11 +62,10 @@ class Dual(OnTheHost):
         """R."""
         return dual(self.w, self.kernel)
 
+    @unit("relative gap")
     def track_gap(self, size: tuple[int, int, int]) -> float:
         """How far the SDP lies above its dual, relative; the solver's tolerance is 1e-8."""
         return bounded(abs(sdp(self.w, self.kernel) / self.run() - 1), floor=1e-8)
-
-    track_gap.unit = "relative gap"  # type: ignore[attr-defined]
 
 
 class Direct(OnTheHost):
@@ -76,16 +75,15 @@ class Direct(OnTheHost):
         """The best, and its bounds."""
         return least_norm(self.w, self.kernel, 2, rng=np.random.default_rng(SEED), starts=STARTS)
 
+    @unit("relative gap")
     def track_gap(self, size: tuple[int, int, int]) -> float:
         """How far the best lies above its own dual bound, relative; 1e-9 is what the descent leaves."""
         return bounded(abs(self.run().bounds.gap), floor=1e-9)
 
+    @unit("part of the starts")
     def track_agreeing(self, size: tuple[int, int, int]) -> float:
         """Part of the starts that miss the best by more than 1e-6."""
         return bounded(1 - self.run().agreeing, floor=0.0)
-
-    track_gap.unit = "relative gap"  # type: ignore[attr-defined]
-    track_agreeing.unit = "part of the starts"  # type: ignore[attr-defined]
 
 
 class Minimiser:
@@ -123,11 +121,10 @@ class Margins:
         """Largest resident memory."""
         least_regulariser(self.signed, kernel)
 
+    @unit("relative gap")
     def track_gap(self, kernel: int) -> float:
         """The duality gap."""
         return bounded(abs(least_regulariser(self.signed, kernel).bounds.gap), floor=1e-8)
-
-    track_gap.unit = "relative gap"  # type: ignore[attr-defined]
 
 
 class Pullback(Timed):
