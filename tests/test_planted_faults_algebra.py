@@ -6,10 +6,10 @@ import dataclasses
 import itertools
 import random
 import shutil
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from planting import Plant
 
 import theory
 from theory.algebra import Architecture, certified, ed_degree, groebner, homotopy, neurovariety, programs
@@ -174,15 +174,6 @@ def one_saddle_more(*args):
     """A minimum taken for a saddle."""
     complete, points, real, minima, signs = CLASSIFIED(*args)
     return complete, points, real, minima - 1, signs - 2
-
-
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
 
 
 PLANTS = {

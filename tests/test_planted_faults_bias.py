@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
+from planting import Plant, scaled
 
 import theory
 import theory.objectives.linear_conv as conv
@@ -257,11 +258,6 @@ RATES, FLOW, LACK, STATION, COSINES, SEPARATE = (
 LEAST, HARD, EXPONENTS = conv.least_spectrum, conv.hard_margin, conv.exponents
 
 
-def scaled(function, factor):
-    """The function with its result multiplied."""
-    return lambda *args, **kwargs: factor * function(*args, **kwargs)
-
-
 def all_scaled(function, factor):
     """The function with every part of its result multiplied."""
     return lambda *args, **kwargs: type(function(*args, **kwargs))(factor * part for part in function(*args, **kwargs))
@@ -365,15 +361,6 @@ def stopped(network, loss, weights, **settings):
         dataclasses.replace(path, direction=np.repeat(path.direction[:1], len(path.norm), axis=0))
         for path in remembered(network, loss, weights, **settings)
     ]
-
-
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
 
 
 PLANTS: dict[str, Plant] = {

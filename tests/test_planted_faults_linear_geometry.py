@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from planting import Plant, scaled
 
 import theory
 from theory.checks import BadInput
@@ -207,11 +207,6 @@ GRADIENT, VALUE = squared.SquaredLoss.gradient, squared.SquaredLoss.value
 DIVIDE, SLOPE, COUNTED = factors._divide, factors._slope, shared.counted
 
 
-def scaled(function, factor):
-    """The function with its result multiplied."""
-    return lambda *args, **kwargs: factor * function(*args, **kwargs)
-
-
 def first_scaled(function, factor):
     """A tuple, the first entry multiplied."""
 
@@ -278,15 +273,6 @@ def other_counterexample():
 def turned_steps(network, weights, off, damping):
     """Every damped step the other way."""
     return tuple(2 * w - moved for w, moved in zip(weights, DAMPED(network, weights, off, damping), strict=True))
-
-
-class Plant(NamedTuple):
-    """What is made wrong, what takes its place, and the checks that must turn red."""
-
-    place: Any
-    name: str
-    wrong: Any
-    red: list[str]
 
 
 def stride_for_dilation(self):
