@@ -34,8 +34,12 @@ class Found(NamedTuple):
 
 
 def cells(profile: Profile) -> list[Cell]:
-    rows = [(0, 1, 3, 1)] if profile == "quick" else [(0, 1, 4, 1), (3, 5, 4, 1), (4, 9, 4, 1), (0, 1, 3, 2)]
-    most = 100 if profile == "quick" else 200
+    if profile == "quick":
+        rows, most = [(0, 1, 3, 1)], 100
+    else:
+        # Each digit and the next, whatever comes out of it; two pairs that look alike; and two channels.
+        pairs = [*((digit, (digit + 1) % 10) for digit in range(10)), (3, 5), (4, 9)]
+        rows, most = [*((first, second, 4, 1) for first, second in pairs), (0, 1, 3, 2)], 200
     names = ("first", "second", "kernels", "channels")
     return [Cell({**dict(zip(names, row, strict=True)), "most": most}) for row in rows]
 
