@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import theory
 import theory.objectives.linear_conv as conv
@@ -37,6 +37,14 @@ UNDECIDED = (NotArrived, BadInput)
 """Where nothing is found: a flow that ended early, a solver that is missing or failed, or a path that it refuses."""
 
 
+class Converged(NamedTuple):
+    """The runs that are judged, the least margins of theirs, and how many were left out."""
+
+    runs: list[Any]
+    margins: dict[str, float]
+    left_out: int
+
+
 def loss_of(data: tuple[Any, Any]) -> Any:
     """The exponential loss of a data set."""
     return conv.ExponentialLoss(*data)
@@ -57,21 +65,34 @@ def follow(network: Any, loss: Any, *, rng: Any, rtol: float = 1e-10, start: Any
     return path
 
 
-def converging(networks: Sequence[Any], losses: Sequence[Any], paths: Sequence[Any]) -> dict[str, float]:
-    """By how much the hypotheses on the runs are met, the worst of all of them."""
-    turns = [conv.turned(path, loss, DECADE) for path, loss in zip(paths, losses, strict=True)]
+def converged(runs: Sequence[Any], more: Callable[[Any], Mapping[str, float]] | None = None) -> Converged:
+    """The runs (each with ``network``, ``loss`` and ``path``) that meet the hypotheses, those of ``more`` included.
+
+    A hypothesis is one on a data set: those that do not meet it are left out and counted. Where fewer than half are
+    left, all are kept, and the margins say that nothing can be concluded.
+    """
+    margins = [{**_margins(run.network, run.loss, run.path), **(more(run) if more else {})} for run in runs]
+    met = [place for place, found in enumerate(margins) if min(found.values()) > 0]
+    kept = met if 2 * len(met) >= len(runs) else list(range(len(runs)))
+    worst = {name: min(margins[place][name] for place in kept) for name in margins[0]}
+    return Converged([runs[place] for place in kept], worst, len(runs) - len(kept))
+
+
+def _margins(network: Any, loss: Any, path: Any) -> dict[str, float]:
+    """By how much a run meets the hypotheses."""
+    turn, gradient = conv.turned(path, loss, DECADE)
     margins = {
-        "−log loss": min(float(-path.log_loss[-1]) for path in paths),
-        "0.2 − turn of β": STILL - max(turn for turn, _ in turns),
-        "0.2 − turn of the gradient": STILL - max(turn for _, turn in turns),
+        "−log loss": float(-path.log_loss[-1]),
+        "0.2 − turn of β": STILL - turn,
+        "0.2 − turn of the gradient": STILL - gradient,
     }
-    if isinstance(networks[0], conv.CircularNet):
-        phases = [conv.phases_turned(net, path, DECADE) for net, path in zip(networks, paths, strict=True)]
-        margins["0.2 − turn of a phase"] = STILL - max(phases)
+    if isinstance(network, conv.CircularNet):
+        margins["0.2 − turn of a phase"] = STILL - conv.phases_turned(network, path, DECADE)
     return margins
 
 
 CONVERGING = (
+    "each data set by itself meets the following; those that do not are left out and counted, at most half of them",
     "loss → 0: margin −log loss at ‖β‖ = 1e8",
     "β converges in direction: margin 0.2 − its turn, in radians, in the last decade of ‖β‖",
     "the gradient converges in direction: margin 0.2 − its turn in the last decade",

@@ -1,8 +1,10 @@
 """The claims of Gunasekar, Lee, Soudry & Srebro: each holds on a reduced grid, and each control is refuted."""
 
 import contextlib
+import copy
 import functools
 import json
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -202,10 +204,16 @@ def test_a_direction_that_still_turns_is_outside_the_hypotheses():
     x = np.eye(2, 8) + 0.3
     network, loss = conv.CircularNet(8, 2), conv.ExponentialLoss(x, np.ones(2))
     path = separable.follow(network, loss, rng=np.random.default_rng(0))
-    met = separable.converging([network], [loss], [path])
-    assert set(met) == {"−log loss", "0.2 − turn of β", "0.2 − turn of the gradient", "0.2 − turn of a phase"}
-    object.__setattr__(path, "direction", np.flip(path.direction, axis=0))
-    assert separable.converging([network], [loss], [path])["0.2 − turn of β"] < met["0.2 − turn of β"]
+    still = SimpleNamespace(network=network, loss=loss, path=path)
+    turning = SimpleNamespace(network=network, loss=loss, path=copy.copy(path))
+    object.__setattr__(turning.path, "direction", path.direction * np.append(np.ones(len(path.norm) - 1), -1)[:, None])
+    met = separable.converged([still, turning])
+    assert set(met.margins) == {"−log loss", "0.2 − turn of β", "0.2 − turn of the gradient", "0.2 − turn of a phase"}
+    assert (met.runs, met.left_out, min(met.margins.values()) > 0) == ([still], 1, True)
+    # Most do not meet them: nothing is left out, and nothing can be concluded.
+    unmet = separable.converged([still, turning, turning])
+    assert (len(unmet.runs), unmet.left_out, unmet.margins["0.2 − turn of β"] < 0) == (3, 0, True)
+    assert separable.converged([still, turning], lambda run: {"of its own": -1.0}).margins["of its own"] == -1
 
 
 def test_a_flow_that_does_not_arrive_is_an_error(monkeypatch):

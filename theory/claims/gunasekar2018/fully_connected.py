@@ -26,6 +26,7 @@ def cells(profile: Profile) -> list[Cell]:
 
 
 class _Learned(NamedTuple):
+    network: Any
     loss: Any
     path: Any
     angles: Any
@@ -37,12 +38,12 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     depth, count = int(cell.parameters["depth"]), int(cell.parameters["sets"])
     data = theory.problems.data_sets(count, rng=setting.rng)
     networks = [conv.FullyConnectedNet((x.shape[1], *[int(cell.parameters["width"])] * (depth - 1))) for x, _ in data]
-    runs = [_learn(net, pair, setting.rng) for net, pair in zip(networks, data, strict=True)]
+    learned = [_learn(net, pair, setting.rng) for net, pair in zip(networks, data, strict=True)]
+    runs, margins, left_out = separable.converged(learned, _unseen)
     slopes = np.array([conv.exponents(run.path.norm, run.angles, separable.STAGES) for run in runs])
-    margins = separable.converging(networks, [run.loss for run in runs], [run.path for run in runs])
-    margins["D − samples"] = float(min(x.shape[1] - x.shape[0] for x, _ in data))
     last, other = [float(run.angles[-1]) for run in runs], [run.other for run in runs]
-    details = {"data sets": count, "steepest": float(slopes.min()), "flattest": float(slopes.max())}
+    steepest, flattest = float(slopes.min()), float(slopes.max())
+    details = {"data sets": count, "left out": left_out, "steepest": steepest, "flattest": flattest}
     exponent = separable.fitted(
         -1 / depth, slopes[:, -1], slopes[:, -2], form="exponent", margins=margins, details=details
     )
@@ -54,8 +55,13 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
             Finding(ANGLE, max(last), rounding=1e-6, form="direction", margins=margins, relation=Relation.UPPER),
             separable.middle(ANGLE, other, form="direction", control=OTHER),
         ],
-        evidence.table([row for index, run in enumerate(runs) for row in _rows(index, depth, run)]),
+        evidence.table([row for index, run in enumerate(learned) for row in _rows(index, depth, run)]),
     )
+
+
+def _unseen(run: _Learned) -> dict[str, float]:
+    samples, dim = run.loss.x.shape
+    return {"D − samples": float(dim - samples)}
 
 
 def _learn(network: Any, data: tuple[Any, Any], rng: Any) -> _Learned:
@@ -63,7 +69,7 @@ def _learn(network: Any, data: tuple[Any, Any], rng: Any) -> _Learned:
     # One layer comes within 1e-8 of its direction, and its flow must be that exact.
     path = separable.follow(network, loss, rng=rng, rtol=1e-12 if network.degree == 1 else 1e-10)
     angles = conv.angle(path.direction, conv.hard_margin(*data).beta)
-    return _Learned(loss, path, angles, float(conv.angle(path.direction[-1], conv.least_spectrum(*data).beta)))
+    return _Learned(network, loss, path, angles, float(conv.angle(path.direction[-1], conv.least_spectrum(*data).beta)))
 
 
 def _rows(index: int, depth: int, run: _Learned) -> list[dict[str, Any]]:
@@ -104,6 +110,6 @@ CLAIM = Claim(
     },
     cells=cells,
     measure=measure,
-    version=2,
+    version=3,
     headline="exponent",
 )

@@ -22,6 +22,8 @@ def cells(profile: Profile) -> list[Cell]:
 
 
 class _Learned(NamedTuple):
+    network: Any
+    loss: Any
     path: Any
     angles: Any
     other: float
@@ -35,14 +37,18 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     signals = [theory.problems.tone(dim, setting.rng.uniform(0.3, 0.8), rng=setting.rng) for dim in dims]
     networks = [conv.CircularNet(dim, depth) for dim in dims]
     losses = [separable.loss_of((x[None], np.ones(1))) for x in signals]
-    runs = [_learn(*pair, setting.rng) for pair in zip(networks, losses, strict=True)]
+    learned = [_learn(*pair, setting.rng) for pair in zip(networks, losses, strict=True)]
+    runs, margins, left_out = separable.converged(learned, lambda run: {"1 − |x̂|_(2)/|x̂|_(1)": 1 - run.second})
     predicted = np.array([run.second - 1 for run in runs])
     slopes = np.array([conv.exponents(run.path.norm, run.angles, separable.STAGES) for run in runs])
     stages = slopes / predicted[:, None]
     wrong = stages / (2 + predicted[:, None])  # 1 − q² = (1 − q)(1 + q)
-    margins = separable.converging(networks, losses, [run.path for run in runs])
-    margins["1 − |x̂|_(2)/|x̂|_(1)"] = float(-predicted.max())
-    details = {"data sets": count, "least": float(stages[:, -1].min()), "most": float(stages[:, -1].max())}
+    details = {
+        "data sets": count,
+        "left out": left_out,
+        "least": float(stages[:, -1].min()),
+        "most": float(stages[:, -1].max()),
+    }
     last, other = [float(run.angles[-1]) for run in runs], [run.other for run in runs]
     findings = [
         separable.fitted(1.0, stages[:, -1], stages[:, -2], form="exponent", margins=margins, details=details),
@@ -50,14 +56,16 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         Finding(ANGLE, max(last), rounding=1e-6, form="direction", margins=margins, relation=Relation.UPPER),
         separable.middle(ANGLE, other, form="direction", control=OTHER),
     ]
-    rows = [row for index, run in enumerate(runs) for row in _rows(index, dims[index], run)]
+    rows = [row for index, run in enumerate(learned) for row in _rows(index, dims[index], run)]
     return Evidence(findings, evidence.table(rows))
 
 
 def _learn(network: Any, loss: Any, rng: Any) -> _Learned:
     path = separable.follow(network, loss, rng=rng)
     first, other, second = conv.cosines(loss.x[0])
-    return _Learned(path, conv.angle(path.direction, first), float(conv.angle(path.direction[-1], other)), second)
+    return _Learned(
+        network, loss, path, conv.angle(path.direction, first), float(conv.angle(path.direction[-1], other)), second
+    )
 
 
 def _rows(index: int, dim: int, run: _Learned) -> list[dict[str, Any]]:
@@ -94,6 +102,6 @@ CLAIM = Claim(
     },
     cells=cells,
     measure=measure,
-    version=3,
+    version=4,
     headline="exponent",
 )

@@ -57,12 +57,13 @@ class _Learned(NamedTuple):
 def measure(cell: Cell, setting: Setting) -> Evidence:
     depth, count = int(cell.parameters["depth"]), int(cell.parameters["sets"])
     data = theory.problems.data_sets(count, rng=setting.rng)
-    runs = [_learn(pair, depth, setting.rng) for pair in data]
-    margins = separable.converging(*zip(*((run.network, run.loss, run.path) for run in runs), strict=True))
+    learned = [_learn(pair, depth, setting.rng) for pair in data]
+    runs, margins, left_out = separable.converged(learned)
     found = [run.stationarity(2 / depth) for run in runs]
     slacks = [one.slack * float(run.path.margins[-1].min()) for one, run in zip(found, runs, strict=True)]
     details = {
         "data sets": count,
+        "left out": left_out,
         "largest": max(one.residual for one in found),
         "largest support": max(one.support for one in found),
         "largest slack times least margin": max(slacks),
@@ -74,7 +75,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
         *(_residuals(runs, 2.0, control=SQUARE) if depth > 1 else []),
         *(_off_support(runs, margins) if depth == 2 else []),
     ]
-    return Evidence(findings, evidence.table(_spectra(runs[SHOWN], depth, setting.rng)))
+    return Evidence(findings, evidence.table(_spectra(learned[SHOWN], depth, setting.rng)))
 
 
 def _learn(data: tuple[Any, Any], depth: int, rng: Any) -> _Learned:
@@ -197,6 +198,6 @@ CLAIM = Claim(
     },
     cells=cells,
     measure=measure,
-    version=2,
+    version=3,
     headline="residual",
 )
