@@ -18,7 +18,7 @@ from theory.claims import verdict
 from theory.claims.claim import Cell, Setting
 from theory.claims.gunasekar2018 import convolution, fully_connected, one_sample, stationary
 from theory.objectives.linear_conv import directions, implicit_bias, losses, margins
-from theory.objectives.linear_conv.implicit_bias import _Field
+from theory.objectives.linear_conv.implicit_bias import _CircularField, _Field, _field
 from theory.problems import separation
 
 EPS = np.finfo(float).eps
@@ -106,7 +106,7 @@ def field() -> None:
     """The flow's right side is −∇ log loss over ‖p‖^{L−2}, in (p/‖p‖, log‖p‖); and its Jacobian."""
     loss = conv.ExponentialLoss(X, Y)
     for network in NETWORKS:
-        right, weights = _Field(network, loss), start(network)
+        right, weights = _field(network, loss), start(network)
         state = right.pack(weights)
         p = np.concatenate([weight.ravel() for weight in weights])
         size = np.linalg.norm(p)
@@ -382,6 +382,9 @@ PLANTS: dict[str, Plant] = {
     "no projection": Plant(_Field, "rates", no_projection, ["field", "line"]),
     "ds/dτ × 1.02": Plant(_Field, "rates", hasty_scale, ["field", "line"]),
     "second derivatives × 0.98": Plant(_Field, "bend", scaled(_Field.bend, 0.98), ["field"]),
+    "circular: J(u)ᵀ g × 1.02": Plant(_CircularField, "pulled", scaled(_CircularField.pulled, 1.02), ["field"]),
+    "circular: second derivatives × 0.98": Plant(_CircularField, "bend", scaled(_CircularField.bend, 0.98), ["field"]),
+    "circular: β × 1.02": Plant(_CircularField, "predictor", scaled(_CircularField.predictor, 1.02), ["field"]),
     "early records": Plant(implicit_bias._Recorder, "see", early, ["line"]),
     "equal weights for a certificate": Plant(margins.NotSeparable, "__init__", uniform, ["certificate"]),
     "everything refused": Plant(margins, "TOUCHING", 1e9, ["certificate"]),

@@ -18,10 +18,12 @@ from theory.checks import refuse
 from theory.objectives.linear_conv.network import Weights, of_shapes
 
 
-def _all_but_one(factors: list[Any], times: Any) -> list[Any]:
-    """The product of all other factors for each of them, None where there is none, in 3L products."""
+def all_but_one(factors: list[Any], times: Any, one: Any = None) -> list[Any]:
+    """The product of all other factors for each of them, ``one`` where there is none, in 3L products."""
     before = [None, *accumulate(factors[:-1], times)]
     after = [*reversed(list(accumulate(reversed(factors[1:]), lambda right, left: times(left, right)))), None]
+    if len(factors) == 1:
+        return [one]
     return [b if a is None else a if b is None else times(b, a) for b, a in zip(before, after, strict=True)]
 
 
@@ -73,7 +75,7 @@ class CircularNet:
 
     def pullback(self, weights: Weights, gradient: Float[Any, "runs n"]) -> Weights:
         xp = array_namespace(gradient)
-        others = _all_but_one(self.spectra(weights), lambda left, right: left * right)
+        others = all_but_one(self.spectra(weights), lambda left, right: left * right)
         spectrum = xp.fft.rfft(gradient, axis=1, norm="ortho")
         pulled = [spectrum if other is None else spectrum * xp.conj(other) for other in others]
         together = xp.fft.irfft(xp.stack(pulled, axis=0), n=self.dim, axis=2, norm="ortho")
@@ -84,7 +86,7 @@ class CircularNet:
         squares = [abs(spectrum) ** 2 for spectrum in self.spectra(weights)]
         if self.depth == 1:
             return 0 * squares[0][:, 0] + 1
-        return array_namespace(*squares).max(sum(_all_but_one(squares, lambda left, right: left * right)), axis=1)
+        return array_namespace(*squares).max(sum(all_but_one(squares, lambda left, right: left * right)), axis=1)
 
 
 @dataclass(frozen=True)
@@ -150,4 +152,4 @@ class FullyConnectedNet:
         squares = [xp.sum(weight**2, axis=(1, 2)) for weight in weights]
         if self.degree == 1:
             return 0 * squares[0] + 1
-        return sum(_all_but_one(squares, lambda left, right: left * right))
+        return sum(all_but_one(squares, lambda left, right: left * right))

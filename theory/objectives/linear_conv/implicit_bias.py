@@ -17,12 +17,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations, pairwise
 from typing import Any
 
 from theory import checks
 from theory.arrays import array_namespace, to_numpy
 from theory.checks import refuse
+from theory.objectives.linear_conv.circular import CircularNet, all_but_one
 from theory.objectives.linear_conv.margins import separate
 from theory.objectives.linear_conv.network import Network, Weights, jacobian
 
@@ -203,7 +204,7 @@ def flow(
     """
     weights, targets = _checked(network, loss, weights, norms)
     steps, rtol = checks.integer("steps", steps, least=0), checks.positive("rtol", rtol)
-    field = _Field(network, _on_host(loss))
+    field = _field(network, _on_host(loss))
     host = tuple(to_numpy(weight) for weight in weights)
     return [
         _follow(field, tuple(weight[run : run + 1] for weight in host), targets, rtol, steps)
@@ -257,11 +258,15 @@ class _Field:
     def unpack(self, state: Any) -> tuple[Weights, float]:
         return self.layers(state[None, :-1]), float(state[-1])
 
+    def predictor(self, u: Weights) -> Any:
+        """β(u)."""
+        return self.network.predictor(u)
+
     def log_norm(self, u: Weights, s: float) -> float:
         """log‖β‖."""
         import numpy as np
 
-        return self.network.degree * s + math.log(np.linalg.norm(self.network.predictor(u)) or 1e-300)
+        return self.network.degree * s + math.log(np.linalg.norm(self.predictor(u)) or 1e-300)
 
     def pulled(self, u: Weights, gradients: Any) -> Any:
         """J(u)ᵀ g for the rows g, in rows."""
@@ -274,7 +279,7 @@ class _Field:
         )
 
     def margins(self, u: Weights, s: float) -> Any:
-        return self.loss.margins(math.exp(self.network.degree * s) * self.network.predictor(u))
+        return self.loss.margins(math.exp(self.network.degree * s) * self.predictor(u))
 
     def rates(self, _: float, state: Any) -> Any:
         """(du/dτ, ds/dτ)."""
@@ -319,3 +324,62 @@ class _Field:
             for step in (DIFFERENCE, -DIFFERENCE)
         )
         return (ahead - behind) / (2 * DIFFERENCE)
+
+
+class _CircularField(_Field):
+    """The same for circular convolutions: all layers in one transform, and second derivatives in closed form.
+
+    ∂²⟨r, β⟩/∂w_l[a]∂w_j[b] = D^{-1/2} h[(a + b) mod D],   ĥ = r̂ ⊙ conj(Π_{i≠l,j} ŵ_i)
+    """
+
+    def __init__(self, network: CircularNet, loss: Any) -> None:
+        import numpy as np
+
+        super().__init__(network, loss)
+        self.dim = network.dim
+        place = np.arange(self.dim)
+        self.sums = np.add.outer(place, place) % self.dim
+
+    def spectra(self, p: Any) -> Any:
+        """ŵ_l at the frequencies from 0 to D/2, (layers, D//2 + 1)."""
+        import numpy as np
+
+        return np.fft.rfft(p.reshape(-1, self.dim), axis=1, norm="ortho")
+
+    def back(self, spectra: Any) -> Any:
+        import numpy as np
+
+        return np.fft.irfft(spectra, n=self.dim, axis=-1, norm="ortho")
+
+    def predictor(self, u: Weights) -> Any:
+        return self.back(math.prod(self.spectra(_together(u))))[None]
+
+    def pulled(self, u: Weights, gradients: Any) -> Any:
+        import numpy as np
+
+        others = np.conj(all_but_one(list(self.spectra(_together(u))), lambda a, b: a * b, one=np.ones(1)))
+        transformed = np.fft.rfft(gradients, axis=1, norm="ortho")
+        return self.back(transformed[:, None, :] * others).reshape(len(gradients), -1)
+
+    def bend(self, p: Any, r: Any) -> Any:
+        import numpy as np
+
+        spectra, r_hat = self.spectra(p), np.fft.rfft(r, norm="ortho")
+        depth = len(spectra)
+        bent = np.zeros((depth, self.dim, depth, self.dim))
+        for one, two in combinations(range(depth), 2):
+            rest = math.prod((spectra[i] for i in range(depth) if i not in (one, two)), start=np.ones(1))
+            bent[one, :, two] = bent[two, :, one] = self.back(r_hat * np.conj(rest))[self.sums] / math.sqrt(self.dim)
+        return bent.reshape(p.size, p.size)
+
+
+def _field(network: Network, loss: Any) -> _Field:
+    """The one that suits the network."""
+    return _CircularField(network, loss) if isinstance(network, CircularNet) else _Field(network, loss)
+
+
+def _together(u: Weights) -> Any:
+    """The layers of one run, (layers, D)."""
+    import numpy as np
+
+    return np.concatenate(u)
