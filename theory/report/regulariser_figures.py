@@ -63,10 +63,10 @@ def _between(ax: Axes, curve: pd.DataFrame) -> None:
 
 
 def spectra(rows: pd.DataFrame) -> Figure:
-    """|ŵ| of what descent found, largest first, beside those of the minimisers; a panel for each pair of classes."""
+    """|ŵ| of what descent found, largest first, beside those of the minimisers: a pair of classes, and the worst."""
     from theory.report.style import DASHED, label_outer, looks, panels
 
-    pairs = [pair for _, pair in rows.groupby(["first", "second", "channels"], sort=False)][:PANELS]
+    pairs = _first_and_furthest([pair for _, pair in rows.groupby(["first", "second", "channels"], sort=False)])
     colours, markers = looks(sorted(rows["kernel"].unique().tolist()))
     figure, axes = panels(len(pairs), width=4.6, height=3.2)
     for ax, pair in zip(axes, pairs, strict=True):
@@ -85,6 +85,20 @@ def spectra(rows: pd.DataFrame) -> Figure:
         labelled.values(), labelled.keys(), loc="outside lower center", ncols=2 * min(len(pairs), 2), title=sources
     )
     return figure
+
+
+def _first_and_furthest(pairs: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The first pair of classes, and those in which the number of frequencies is furthest from the minimiser's."""
+    return pairs[:1] + sorted(pairs[1:], key=_away, reverse=True)[: PANELS - 1]
+
+
+def _away(pair: pd.DataFrame) -> float:
+    """The largest |log| of the ratio of (Σ|ŵ|)²/Σ|ŵ|², what was found over the least."""
+    import numpy as np
+
+    sums = pair.assign(square=pair["size"] ** 2).groupby(["which", "kernel"])[["size", "square"]].sum()
+    frequencies = sums["size"] ** 2 / sums["square"]
+    return float(np.abs(np.log(frequencies["found"] / frequencies["least"])).max())
 
 
 DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] = {
