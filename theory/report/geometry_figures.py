@@ -52,7 +52,7 @@ def _kinds(ax: Axes) -> None:
 
     middle: dict[str, Any] = {"color": GUIDE, "transform": ax.transAxes, "ha": "center", "fontsize": 8.5}
     ax.text(0.5, 0.74, "solid: ‖w₁‖²", **middle)
-    ax.text(0.5, 0.28, "dashed: δ₁ = ‖w₁‖² − ‖w₂‖²", **middle)
+    ax.text(0.5, 0.36, "dashed: δ₁ = ‖w₁‖² − ‖w₂‖²", **middle)
 
 
 def two_metrics(rows: pd.DataFrame) -> Figure:
