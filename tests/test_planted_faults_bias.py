@@ -248,7 +248,7 @@ CHECKS |= {
 CIRCULAR, CONNECTED, LOSS = conv.CircularNet, conv.FullyConnectedNet, conv.ExponentialLoss
 SPECTRA, PULL, PULL_CONNECTED, FROM = CIRCULAR.spectra, CIRCULAR.pullback, CONNECTED.pullback, CONNECTED._from_output
 RATES, FLOW, LACK, STATION, COSINES, SEPARATE = (
-    _Field.rates,
+    _CircularField.rates,
     conv.flow,
     conv.lacking,
     conv.stationarity,
@@ -379,12 +379,12 @@ PLANTS: dict[str, Plant] = {
     "the gradient × 1.02": Plant(LOSS, "gradient", scaled(LOSS.gradient, 1.02), ["downhill", "field"]),
     "η × 1.02": Plant(implicit_bias, "RATE", 0.51, ["downhill"]),
     "‖J‖² forgotten in η": Plant(implicit_bias, "squared_norm", lambda *_: 2.0, ["downhill"]),
-    "no projection": Plant(_Field, "rates", no_projection, ["field", "line"]),
-    "ds/dτ × 1.02": Plant(_Field, "rates", hasty_scale, ["field", "line"]),
+    "no projection": Plant(_CircularField, "rates", no_projection, ["field", "line"]),
+    "ds/dτ × 1.02": Plant(_CircularField, "rates", hasty_scale, ["field", "line"]),
     "second derivatives × 0.98": Plant(_Field, "bend", scaled(_Field.bend, 0.98), ["field"]),
-    "circular: J(u)ᵀ g × 1.02": Plant(_CircularField, "pulled", scaled(_CircularField.pulled, 1.02), ["field"]),
+    "circular: J(u)ᵀ g × 1.02": Plant(_CircularField, "lifted", scaled(_CircularField.lifted, 1.02), ["field"]),
     "circular: second derivatives × 0.98": Plant(_CircularField, "bend", scaled(_CircularField.bend, 0.98), ["field"]),
-    "circular: β × 1.02": Plant(_CircularField, "predictor", scaled(_CircularField.predictor, 1.02), ["field"]),
+    "circular: ŵ × 1.02": Plant(_CircularField, "spectra", scaled(_CircularField.spectra, 1.02), ["field", "line"]),
     "early records": Plant(implicit_bias._Recorder, "see", early, ["line"]),
     "equal weights for a certificate": Plant(margins.NotSeparable, "__init__", uniform, ["certificate"]),
     "everything refused": Plant(margins, "TOUCHING", 1e9, ["certificate"]),

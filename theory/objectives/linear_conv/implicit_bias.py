@@ -26,6 +26,7 @@ from theory.checks import refuse
 from theory.objectives.linear_conv.circular import CircularNet, all_but_one
 from theory.objectives.linear_conv.margins import separate
 from theory.objectives.linear_conv.network import Network, Weights, jacobian
+from theory.objectives.linear_conv.regularisers import multiplicities
 
 RATE = 0.5
 RTOL = 1e-10
@@ -258,15 +259,11 @@ class _Field:
     def unpack(self, state: Any) -> tuple[Weights, float]:
         return self.layers(state[None, :-1]), float(state[-1])
 
-    def predictor(self, u: Weights) -> Any:
-        """β(u)."""
-        return self.network.predictor(u)
-
     def log_norm(self, u: Weights, s: float) -> float:
         """log‖β‖."""
         import numpy as np
 
-        return self.network.degree * s + math.log(np.linalg.norm(self.predictor(u)) or 1e-300)
+        return self.network.degree * s + math.log(np.linalg.norm(self.network.predictor(u)) or 1e-300)
 
     def pulled(self, u: Weights, gradients: Any) -> Any:
         """J(u)ᵀ g for the rows g, in rows."""
@@ -279,7 +276,7 @@ class _Field:
         )
 
     def margins(self, u: Weights, s: float) -> Any:
-        return self.loss.margins(math.exp(self.network.degree * s) * self.predictor(u))
+        return self.loss.margins(math.exp(self.network.degree * s) * self.network.predictor(u))
 
     def rates(self, _: float, state: Any) -> Any:
         """(du/dτ, ds/dτ)."""
@@ -327,9 +324,10 @@ class _Field:
 
 
 class _CircularField(_Field):
-    """The same for circular convolutions: all layers in one transform, and second derivatives in closed form.
+    """The same for circular convolutions, in frequency: a handful of small products a call, where D is no more than
+    the state of a stiff solver can be; and second derivatives in closed form.
 
-    ∂²⟨r, β⟩/∂w_l[a]∂w_j[b] = D^{-1/2} h[(a + b) mod D],   ĥ = r̂ ⊙ conj(Π_{i≠l,j} ŵ_i)
+        ∂²⟨r, β⟩/∂w_l[a]∂w_j[b] = D^{-1/2} h[(a + b) mod D],   ĥ = r̂ ⊙ conj(Π_{i≠l,j} ŵ_i)
     """
 
     def __init__(self, network: CircularNet, loss: Any) -> None:
@@ -339,47 +337,66 @@ class _CircularField(_Field):
         self.dim = network.dim
         place = np.arange(self.dim)
         self.sums = np.add.outer(place, place) % self.dim
+        count = multiplicities(self.dim)
+        self.forth = np.fft.rfft(np.eye(self.dim), axis=1, norm="ortho")
+        self.back = np.conj(self.forth.T) * count[:, None]
+        self.signed = loss.signed @ self.forth
+        self.seen = np.conj(self.signed.T) * count[:, None]
+        self.root = np.sqrt(count)
 
     def spectra(self, p: Any) -> Any:
         """ŵ_l at the frequencies from 0 to D/2, (layers, D//2 + 1)."""
+        return p.reshape(-1, self.dim) @ self.forth
+
+    def log_norm(self, u: Weights, s: float) -> float:
         import numpy as np
 
-        return np.fft.rfft(p.reshape(-1, self.dim), axis=1, norm="ortho")
+        size = np.linalg.norm(self.root * math.prod(self.spectra(np.concatenate(u))))
+        return self.network.degree * s + math.log(size or 1e-300)
 
-    def back(self, spectra: Any) -> Any:
+    def margins(self, u: Weights, s: float) -> Any:
         import numpy as np
 
-        return np.fft.irfft(spectra, n=self.dim, axis=-1, norm="ortho")
+        product = math.prod(self.spectra(np.concatenate(u)))
+        return math.exp(self.network.degree * s) * (product @ self.seen).real[None]
 
-    def predictor(self, u: Weights) -> Any:
-        return self.back(math.prod(self.spectra(_together(u))))[None]
+    def rates(self, _: float, state: Any) -> Any:
+        """(du/dτ, ds/dτ)."""
+        import numpy as np
+
+        u, s = state[:-1], float(state[-1])
+        spectra = self.spectra(u)
+        margins = math.exp(self.network.degree * s) * (math.prod(spectra) @ self.seen).real
+        v = self.lifted(spectra, self.loss.weights(margins[None])[0] @ self.signed)
+        along = u @ v
+        return np.append(v - along * u, along)
 
     def pulled(self, u: Weights, gradients: Any) -> Any:
         import numpy as np
 
-        others = np.conj(all_but_one(list(self.spectra(_together(u))), lambda a, b: a * b, one=np.ones(1)))
-        transformed = np.fft.rfft(gradients, axis=1, norm="ortho")
-        return self.back(transformed[:, None, :] * others).reshape(len(gradients), -1)
+        return self.lifted(self.spectra(np.concatenate(u)), (gradients @ self.forth)[:, None, :])
+
+    def lifted(self, spectra: Any, transformed: Any) -> Any:
+        """J(u)ᵀ g from ĝ, for one or for rows of them with a middle axis for the layers."""
+        import numpy as np
+
+        others = all_but_one(list(spectra), lambda a, b: a * b, one=np.ones_like(spectra[0]))
+        found = ((np.conj(others) * transformed) @ self.back).real
+        return found.reshape(*found.shape[:-2], -1)
 
     def bend(self, p: Any, r: Any) -> Any:
         import numpy as np
 
-        spectra, r_hat = self.spectra(p), np.fft.rfft(r, norm="ortho")
+        spectra, r_hat = self.spectra(p), r @ self.forth
         depth = len(spectra)
         bent = np.zeros((depth, self.dim, depth, self.dim))
         for one, two in combinations(range(depth), 2):
             rest = math.prod((spectra[i] for i in range(depth) if i not in (one, two)), start=np.ones(1))
-            bent[one, :, two] = bent[two, :, one] = self.back(r_hat * np.conj(rest))[self.sums] / math.sqrt(self.dim)
+            h = ((r_hat * np.conj(rest)) @ self.back).real / math.sqrt(self.dim)
+            bent[one, :, two] = bent[two, :, one] = h[self.sums]
         return bent.reshape(p.size, p.size)
 
 
 def _field(network: Network, loss: Any) -> _Field:
     """The one that suits the network."""
     return _CircularField(network, loss) if isinstance(network, CircularNet) else _Field(network, loss)
-
-
-def _together(u: Weights) -> Any:
-    """The layers of one run, (layers, D)."""
-    import numpy as np
-
-    return np.concatenate(u)
