@@ -5,6 +5,7 @@ minutes or hours are run as they are written.
 """
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -32,4 +33,5 @@ claims._ours = lambda: ((name, quickly(claim)) for name, claim in ours() if name
 if __name__ == "__main__":
     from theory.cli import main
 
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # no second process loads all of it again
     main()
