@@ -284,15 +284,22 @@ def report(
         str | None, typer.Option(metavar="quick|paper", help="Size of the grids; paper by default, else quick.")
     ] = None,
     out: Out = Path("results"),
+    readme: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write the tables of claims there as well.")
+    ] = None,
 ) -> int:
     """Write the page OUT/index.html from the store.
 
     It draws the figures too, writes CSV files beside the rows, and takes in the stores in the folders of OUT, such as
     results/mnist. The page opens from disk; nothing on it needs a network.
-    """
-    from theory.report.page import write
 
-    for path in write(out, profile, warn=note):
+    With --readme, the tables of claims between the marks of that file are written anew.
+    """
+    from theory.report import page
+    from theory.report import readme as tables
+
+    written = [] if readme is None else [tables.fill(readme, out, profile)]
+    for path in [*written, *page.write(out, profile, warn=note)]:
         typer.echo(path)
     return OK
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -132,7 +133,7 @@ class TestColumns:
 class TestMetadata:
     def test_holds_provenance_and_document(self, written, tmp_path):
         result, path = written()
-        content = json.loads(pq.read_schema(path).metadata[b"theory"])
+        content = json.loads(pq.read_metadata(path).metadata[b"theory"])
         seconds = content.pop("seconds")
         assert content == {"provenance": ORIGIN, "claim": claim_document(result)}
         assert seconds == {
@@ -140,6 +141,31 @@ class TestMetadata:
             for outcome in result.outcomes
         }
         assert (only(tmp_path).claim, only(tmp_path).provenance) == (content["claim"], ORIGIN)
+
+    def test_is_there_once(self, written):
+        _, path = written()
+        footer = sum(map(len, pq.read_metadata(path).metadata.values()))
+        assert footer < 1.5 * len(pq.read_metadata(path).metadata[b"theory"])
+
+
+class TestPacking:
+    def test_keeps_every_bit_of_a_number(self, tmp_path):
+        bits = np.random.default_rng(0).integers(0, 2**64, size=5000, dtype=np.uint64)
+        bits[:3] = np.array([0.0, -0.0, np.nan]).view(np.uint64)
+        words = pa.array([None, "a"] * 2500)
+        table = pa.table({"x.y": bits.view(np.float64), "z": bits.astype(np.uint32).view(np.float32), "word": words})
+        with (tmp_path / "a").open("wb") as file:
+            store.pack(table, "{}", file)
+        again = pq.read_table(tmp_path / "a")
+        assert again.schema.equals(table.schema)
+        assert again["x.y"].to_numpy().view(np.uint64).tolist() == bits.tolist()
+        assert again["z"].to_numpy().tobytes() == table["z"].to_numpy().tobytes()
+        assert again["word"].equals(table["word"])
+
+    def test_of_nothing(self, tmp_path):
+        with (tmp_path / "a").open("wb") as file:
+            store.pack(pa.table({"x": pa.array([], pa.float64()), "y": pa.array([], pa.null())}), "{}", file)
+        assert pq.read_table(tmp_path / "a").num_rows == 0
 
 
 class TestWriting:
@@ -156,11 +182,11 @@ class TestWriting:
         _, path = written()
         before = path.read_bytes()
 
-        def fail(table, file, **options):
+        def fail(table, content, file):
             file.write(b"half")
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(pq, "write_table", fail)
+        monkeypatch.setattr(store, "pack", fail)
         with pytest.raises(BadInput, match=r"out is .*quick \(No space left on device\)"):
             written()
         assert path.read_bytes() == before

@@ -2,15 +2,13 @@
 
 A finding is judged by its relation, in float64, with its confidence limits:
 
-========  =============================  ===========================
-relation  HOLDS                          VIOLATED
-========  =============================  ===========================
-UPPER     high ≤ predicted               low > predicted
-LOWER     low ≥ predicted                high < predicted
-TIGHT     low ≤ predicted ≤ high         otherwise
-EXPONENT  low ≤ predicted ≤ high         otherwise
-ORDER     low > predicted                high ≤ predicted
-========  =============================  ===========================
+| relation | HOLDS                  | VIOLATED         |
+|----------|------------------------|------------------|
+| UPPER    | high ≤ predicted       | low > predicted  |
+| LOWER    | low ≥ predicted        | high < predicted |
+| TIGHT    | low ≤ predicted ≤ high | otherwise        |
+| EXPONENT | low ≤ predicted ≤ high | otherwise        |
+| ORDER    | low > predicted        | high ≤ predicted |
 
 Anything else is INCONCLUSIVE, as is a TIGHT or EXPONENT interval too wide to tell ``RESOLUTION`` of the prediction.
 A finding whose hypotheses are not all met is HYPOTHESES_NOT_MET, whatever was measured.

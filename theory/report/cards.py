@@ -17,6 +17,7 @@ from theory.claims.claim import Claim, Finding, Relation
 from theory.claims.verdict import nearest
 from theory.report.explain import MEANING
 from theory.report.formulas import mathml
+from theory.report.remarks import remarks
 from theory.report.table import number, problems, where
 from theory.runs.document import passed
 from theory.runs.store import Stored, Warn, read
@@ -65,11 +66,12 @@ def places(out: Path, profile: str | None) -> list[Place]:
 
 @dataclass(frozen=True)
 class Card:
-    """A claim in one store, and the claim itself if it is installed here."""
+    """A claim in one store, the claim itself if it is installed here, and what somebody remarked on its verdict."""
 
     stored: Stored
     place: Place
     claim: Claim | None
+    remark: str = ""
 
     @property
     def anchor(self) -> str:
@@ -84,8 +86,9 @@ class Card:
 
 def cards(place: Place, *, warn: Warn | None = None) -> Iterator[Card]:
     """Every claim in a store that can be read, in the order of the keys."""
+    said = remarks(place.out, place.profile, warn=warn)
     for stored in read(place.out, place.profile, warn=warn):
-        yield Card(stored, place, registry().get(stored.key))
+        yield Card(stored, place, registry().get(stored.key), said.get(stored.key, ""))
 
 
 def paper_title(claims: Sequence[Claim | None], paper: str) -> str:
@@ -126,6 +129,7 @@ def details_of(card: Card) -> dict[str, Any]:
     document, claim = card.stored.claim, card.claim
     return {
         **verdict_of(card),
+        "remark": mathml(card.remark),
         "meaning": MEANING[document["relation"]],
         "statement": [mathml(text) for text in _paragraphs(claim.statement)] if claim else [],
         "hypotheses": [mathml(text) for text in claim.hypotheses] if claim else [],

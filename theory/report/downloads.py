@@ -21,7 +21,7 @@ from theory.runs.store import Stored
 DIGITS = 9
 """Digits of a number in a CSV file of rows."""
 
-PLAIN = 500_000
+PLAIN = 100_000
 """Characters of a CSV file of rows above which it is compressed."""
 
 _IN_PROVENANCE = ("claim", "version", "seed", "commit", "backend", "image_source", "dtype")
