@@ -19,6 +19,7 @@ from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import identity, plain
 
 PROFILES: tuple[str, ...] = get_args(Profile)
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,18 @@ def run(
     if profile not in PROFILES:
         raise refuse("profile", repr(profile), " or ".join(PROFILES))
     seed = integer("seed", seed, least=0)
-    if seed >= 2**63:
+    if seed > LARGEST_SEED:
         raise refuse("seed", seed, "below 2^63, the largest number a column of the store holds")
     jobs = available() if jobs is None else integer("jobs", jobs, least=1)
     namespace(backend)
     if jobs > 1:
-        _require_registered(claims)
+        require_registered(claims)
     lay = functools.partial(Task, profile=cast(Profile, profile), seed=seed, backend=backend, images=images)
     return _run(claims, cast(Profile, profile), lay, Where(jobs), kept, on_event or _ignore)
 
 
-def _require_registered(claims: Sequence[Claim]) -> None:
+def require_registered(claims: Sequence[Claim]) -> None:
+    """Refuse claims that another process would not find."""
     for claim in claims:
         if registry().get(claim.key) is not claim:
             raise refuse("claim", repr(claim.key), "in the registry, where other processes find it, unless jobs is 1")
