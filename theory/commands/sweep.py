@@ -1,4 +1,4 @@
-"""``theory sweep``: claims on a grid of one's own, on this machine or many. Nothing heavy is imported before it is due."""
+"""``theory sweep``: claims on a grid of one's own. Nothing heavy is imported before it is needed."""
 
 from __future__ import annotations
 

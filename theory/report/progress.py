@@ -13,7 +13,6 @@ from theory.report.table import line
 from theory.runs.engine import Progress
 from theory.runs.estimate import duration
 
-
 Left = float | None | Callable[[], str]
 """The seconds that are left, or what says it in words, which is asked only when it is shown."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -109,16 +108,27 @@ def _one_thread() -> Iterator[None]:
     """
     import scipy.linalg  # noqa: F401  brings its own BLAS, which must be loaded before it can be limited
 
-    with _libraries(len(sys.modules)).limit(limits=1), limited(1):
+    with _libraries.found().limit(limits=1), limited(1):
         yield
 
 
-@functools.lru_cache(maxsize=1)
-def _libraries(modules: int) -> Any:
-    """The libraries with threads of their own, looked for again when modules were loaded since; it takes 1 ms."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+class _Libraries:
+    """The libraries with threads of their own. To look for them takes 1 ms: only after modules were loaded."""
 
-    return ThreadpoolController()
+    def __init__(self) -> None:
+        self._modules = 0
+        self._found: Any = None
+
+    def found(self) -> Any:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+        if self._modules != len(sys.modules):
+            self._found = ThreadpoolController()
+            self._modules = len(sys.modules)
+        return self._found
+
+
+_libraries = _Libraries()
 
 
 # ------------------------------------------------------------------- evidence, checked where the claim can be blamed

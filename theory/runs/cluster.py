@@ -33,7 +33,7 @@ def crew(place: str, limits: Limits) -> Iterator[Crew]:
     client = _client(place)
     run = uuid.uuid4().hex
     try:
-        yield Crew(client.get_executor(), _width(client), run, limits)
+        yield Crew(client.get_executor(pure=False), _width(client), run, limits)
     finally:
         with contextlib.suppress(Exception):  # workers that are gone have no processes left
             client.run(dismiss, run, on_error="ignore")
@@ -50,7 +50,7 @@ def _client(place: str) -> Any:
         raise refuse("dask", repr(place), "an address, such as tcp://host:8786, or a scheduler file")
     found = {"address": place} if "://" in place else {"scheduler_file": place}
     try:
-        return Client(**found, timeout=_CONNECT, set_as_default=False)
+        return Client(**found, timeout=_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise BadInput(f"dask is {place!r}, and no scheduler answers there ({one_line(error)})") from None
 

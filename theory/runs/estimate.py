@@ -1,4 +1,7 @@
-"""How long a run will take: from what its cells took before, corrected by what they take now; a sweep, from the latter."""
+"""How long a run will take: from what its cells took before, corrected by what they take now.
+
+How long a sweep will take: from what its cells have taken so far.
+"""
 
 from __future__ import annotations
 

@@ -130,7 +130,8 @@ class Journal:
 
     def latest(self) -> dict[bytes, tuple[Path, int]]:
         """Where that stands which counts for each cell: the last time it was done, else the last time it failed."""
-        done, failed = {}, {}
+        done: dict[bytes, tuple[Path, int]] = {}
+        failed: dict[bytes, tuple[Path, int]] = {}
         for entry in self.entries():
             (done if entry.done else failed)[entry.key] = entry.place
         return done | {key: place for key, place in failed.items() if key not in done}

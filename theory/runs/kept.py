@@ -1,9 +1,9 @@
 """Cells that an interrupted run had finished, kept under ``OUT/PROFILE/.cells`` until their claim is stored.
 
 One file a cell, ``KEY/STATE/CELL.cell``: CELL is what the cell is and what was asked of it, STATE the code and the
-machine that measured it. The file is a line with the SHA-256 of the rest, a line with the seconds it took, then the evidence
-as :mod:`theory.runs.packing` has it, so that reading one runs no code. One that is damaged, or of another state, is as
-good as none.
+machine that measured it. The file is a line with the SHA-256 of the rest, a line with the seconds it took, then the
+evidence as :mod:`theory.runs.packing` has it, so that reading one runs no code. One that is damaged, or of another
+state, is as good as none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any

@@ -47,6 +47,9 @@ class Where:
         return self.jobs == 1 and not self.limits and not self.dask
 
 
+HERE = Where()
+
+
 @dataclass(frozen=True)
 class Crew:
     """An executor, how many cells it measures at a time just now, and the name of the run that it measures for."""

@@ -19,7 +19,7 @@ from theory.runs.code import source
 from theory.runs.engine import LARGEST_SEED, PROFILES, Progress, require_registered
 from theory.runs.grid import Cells, Grid
 from theory.runs.journal import Journal, content, key
-from theory.runs.pool import Lost, Where, outcomes
+from theory.runs.pool import HERE, Lost, Where, outcomes
 from theory.runs.sources import DIGITS, Source
 
 SHOWN = 20
@@ -155,7 +155,7 @@ def lay(
     seed: int = 0,
     backend: str = "numpy",
     images: Source = DIGITS,
-    where: Where = Where(),
+    where: Where = HERE,
     rerun: bool = False,
 ) -> Sweep:
     """Lay out the cells of these claims on the grid, and find those that are finished in the store; measure none.
