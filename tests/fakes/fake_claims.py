@@ -116,9 +116,10 @@ def with_images(cell: Cell, setting) -> Evidence:
 
 
 def tiny(cell: Cell, setting) -> Evidence:
-    """Takes no time, or as long as there is a file "slow" beside the process ids."""
-    if Path(os.environ.get("FAKE_PIDS", ""), "slow").exists():
-        time.sleep(0.05)
+    """Takes no time, or the seconds in the file "slow" beside the process ids."""
+    slow = Path(os.environ.get("FAKE_PIDS", ""), "slow")
+    if slow.exists():
+        time.sleep(float(slow.read_text()))
     drawn = setting.rng.random(3)
     return Evidence([finding(cell, float(drawn.mean()))], {"step": range(3), "value": drawn})
 

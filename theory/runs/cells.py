@@ -80,8 +80,9 @@ def measure(task: Task, claim: Claim | None = None) -> Outcome:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line: its type and its message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    """An exception as one line: its type, without the names that libraries have for want of memory, and its message."""
+    name = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
+    return " ".join(f"{name}: {error}".split())
 
 
 def _evidence(task: Task, claim: Claim) -> Evidence:

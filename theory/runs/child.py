@@ -175,7 +175,7 @@ def serve() -> None:
     memory = incoming.get()
     _load()
     _limit(memory)
-    _send(answers, None)
+    _put(answers, pickle.dumps(None))
     while (task := incoming.get()) is not None:
         busy.set()
         _answer(answers, measure(task))
@@ -216,8 +216,15 @@ def _answer(stream: IO[bytes], outcome: Outcome) -> None:
         content = pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
     except Exception as raised:  # noqa: BLE001  a claim may have put anything into its evidence
         content = pickle.dumps(Outcome(outcome.task, None, one_line(raised), outcome.seconds))
-    stream.write(len(content).to_bytes(_LENGTH, "little") + content)
-    stream.flush()
+    _put(stream, content)
+
+
+def _put(stream: IO[bytes], content: bytes) -> None:
+    try:
+        stream.write(len(content).to_bytes(_LENGTH, "little") + content)
+        stream.flush()
+    except OSError:  # nobody is there any more
+        os._exit(1)
 
 
 def _limit(memory: int | None) -> None:

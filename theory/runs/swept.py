@@ -25,7 +25,7 @@ from theory.claims.claim import Claim
 from theory.claims.verdict import Verdict, judge
 from theory.runs.code import source
 from theory.runs.files import replacing
-from theory.runs.journal import FOLDER, Journal, Record, read_all
+from theory.runs.journal import FOLDER, Journal, Record, key, read_all
 from theory.runs.store import metadata
 from theory.runs.streams import plain
 from theory.runs.tables import findings, points
@@ -118,13 +118,13 @@ class _Kept:
     """The places of what counts in a journal, in the order of the parameters, and a cell of every kind of columns."""
 
     def __init__(self, claim: Claim, cells: Journal) -> None:
-        latest = cells.latest()
+        latest = sorted(cells.latest().values())  # as they lie on the disk
         self.failed: list[Record] = []
         self.other_code = 0
         self.examples: list[Record] = []
         code, kinds = source(claim), set()
         done: list[tuple[bytes, Place]] = []
-        for place, record in zip(latest.values(), read_all(iter(latest.values())), strict=True):
+        for place, record in zip(latest, read_all(iter(latest)), strict=True):
             if record.version != claim.version:
                 continue
             if record.outcome.evidence is None:
@@ -137,7 +137,8 @@ class _Kept:
                 self.examples.append(record)
         self.failed.sort(key=_order)
         self.examples.sort(key=_order)
-        self.done = [place for _, place in sorted(done)]
+        done.sort()
+        self.done = [place for _, place in done]
 
 
 def _order(record: Record) -> bytes:
@@ -146,8 +147,8 @@ def _order(record: Record) -> bytes:
     parts = [task.cell.control.encode(), b"\0"]
     for name, value in task.cell.parameters.items():
         parts += [name.encode(), b"\0", _ordered(value), b"\0"]
-    rest = json.dumps([task.profile, task.backend, task.images.digest, repr(dict(task.cell.parameters))])
-    return b"".join([*parts, struct.pack(">QQ", task.seed, task.repetition), rest.encode()])
+    parts += [task.profile.encode(), struct.pack(">QQ", task.seed, task.repetition), key(task, record.version)]
+    return b"".join(parts)
 
 
 def _ordered(value: Any) -> bytes:
