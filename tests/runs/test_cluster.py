@@ -65,7 +65,9 @@ def dask(environment, tmp_path):
 
 def begin(environment, tmp_path, *arguments):
     run = [sys.executable, "-m", "theory", "sweep", "fake.tiny", "--over", "a=1,2,3", *arguments]
-    return subprocess.Popen(run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_a_killed_worker_costs_nothing_and_rows_are_those_of_one_process(
@@ -87,7 +89,9 @@ def test_a_killed_worker_costs_nothing_and_rows_are_those_of_one_process(
     assert found == tables(here)
     # The same in processes of this machine, and with the address instead of the file.
     (tmp_path / "pids" / "slow").unlink()
-    assert command("sweep", "fake.tiny", "--over", "a=1,2,3", "--repeat", "40", "--jobs", "2", "--rerun").returncode == 0
+    assert (
+        command("sweep", "fake.tiny", "--over", "a=1,2,3", "--repeat", "40", "--jobs", "2", "--rerun").returncode == 0
+    )
     assert tables(tmp_path / "results" / "sweep") == found
     address = json.loads(file.read_text())["address"]
     done_again = command("sweep", "fake.tiny", "--over", "a=4", "--dask", address)
@@ -109,7 +113,10 @@ def test_a_killed_scheduler_ends_the_sweep_which_goes_on_elsewhere(dask, environ
     assert 10 < kept < 300
     (tmp_path / "pids" / "slow").unlink()
     again = command("sweep", "fake.tiny", "--over", "a=1,2,3", "--repeat", "100", "--jobs", "1")
-    assert (again.returncode, again.stdout.partition(";")[0]) == (0, f"fake.tiny  300 of 300 cells done ({kept} earlier)")
+    assert (again.returncode, again.stdout.partition(";")[0]) == (
+        0,
+        f"fake.tiny  300 of 300 cells done ({kept} earlier)",
+    )
 
 
 class TestWithoutAScheduler:

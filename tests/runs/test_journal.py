@@ -75,7 +75,12 @@ class TestRecords:
         assert (done.key, done.done, failed.key, failed.done) == (KEYS[0], True, KEYS[1], False)
         found = read(done.place)
         own = dataclasses.replace(task, index=0, images=Source("a.idx", "a.idx", "1" * 64))
-        assert (found.version, found.origin, found.outcome.seconds, found.outcome.task) == (4, {"commit": "c"}, 0.25, own)
+        assert (found.version, found.origin, found.outcome.seconds, found.outcome.task) == (
+            4,
+            {"commit": "c"},
+            0.25,
+            own,
+        )
         assert repr(found.outcome.evidence) == repr(evidence)
         assert [record.outcome.error for record in read_all(iter([done.place, failed.place]))] == ["", "why"]
         assert journal.done() == {KEYS[0]}

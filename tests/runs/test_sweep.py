@@ -113,7 +113,12 @@ class TestFailures:
         laid, _, found = bad
         reason = "ValueError: never today"
         assert sorted(laid.failures) == [f"fake.bad how=raise repetition=1: {reason}", f"fake.bad how=raise: {reason}"]
-        assert (laid.complete, laid.plans[0].failed, found["fake.bad"].failed, found["fake.bad"].cells) == (False, 2, 2, 2)
+        assert (laid.complete, laid.plans[0].failed, found["fake.bad"].failed, found["fake.bad"].cells) == (
+            False,
+            2,
+            2,
+            2,
+        )
         with (tmp_path / "failed" / "fake.bad.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert [(json.loads(row["parameters"]), row["repetition"], row["reason"]) for row in rows] == [

@@ -111,7 +111,9 @@ def _measure(sweep: Sweep, follower: Follower) -> None:
         if event.outcome is not None:
             pace.add(event.key, event.outcome.seconds)
         elif event.all_done:
-            follower.say(f"{event.all_done} of {event.all_total} cells are finished already (--rerun measures them)")
+            follower.say(
+                f"{event.all_done} of {event.all_total} cells are finished already (--rerun measures them anew)"
+            )
         follower.cell(event, pace.words)
 
 
