@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
+MANY = 10_000
+"""Cells from which on the tables take so long that it is said."""
+
 Keys = Annotated[list[str], typer.Argument(metavar="KEY|GLOB", help="Claims.")]
 GridFile = Annotated[
     Path | None, typer.Option("--grid", metavar="FILE.toml", help="The grid: [over], [[tied]], repetitions.")
@@ -115,6 +118,8 @@ def _measure(sweep: Sweep, follower: Follower) -> None:
                 f"{event.all_done} of {event.all_total} cells are finished already (--rerun measures them anew)"
             )
         follower.cell(event, pace.words)
+    if sweep.total >= MANY:
+        follower.say("all cells have been measured; now the tables")
 
 
 def _present(sweep: Sweep, as_json: bool) -> int:

@@ -23,6 +23,8 @@ from theory.runs.cells import Outcome, Task, measure, one_line
 
 _BEGIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from theory.runs.child import serve; serve()"
 _LENGTH = 8
+_KILLED = 9
+"""The signal that nothing escapes."""
 _PATIENCE = 5.0
 """Seconds that a process has to end by itself, once it has nothing to do."""
 
@@ -111,7 +113,7 @@ class Child:
         code = self._ended()
         if self._expired:
             return Expired(f"not done after {self._limits.timeout:g} s (--timeout)")
-        if code == -signal.SIGKILL:
+        if code == -_KILLED:
             return Died("its worker process died (killed, or out of memory)")
         signals = {int(number): number.name for number in signal.Signals}
         return Died(f"its worker process died ({signals.get(-code, f'exit code {code}')})")
@@ -125,14 +127,18 @@ class Child:
         with contextlib.suppress(OSError):
             self._process.kill()
 
-    def close(self) -> None:
-        """End the process, which may take its leave unless it is broken."""
-        if self.broken:
-            self.kill()
+    def dismiss(self) -> None:
+        """Have the process end: at once in the middle of a cell, else by itself."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        if self.broken or self.busy:
+            self.kill()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def close(self) -> None:
+        """End the process, and wait for it."""
+        assert self._process.stdout is not None
+        self.dismiss()
         self._ended()
         self._process.stdout.close()  # not before: another thread may be reading
 

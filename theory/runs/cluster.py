@@ -15,6 +15,9 @@ from theory.runs.child import Limits
 from theory.runs.pool import Crew, dismiss
 
 _CONNECT = "30s"
+_MOST = 16
+"""Cells that a worker is handed at once at most; one by one, Dask takes several milliseconds for each."""
+
 _COUNTED = 5.0
 """Seconds for which the number of workers is taken for unchanged."""
 
@@ -33,7 +36,7 @@ def crew(place: str, limits: Limits) -> Iterator[Crew]:
     client = _client(place)
     run = uuid.uuid4().hex
     try:
-        yield Crew(client.get_executor(pure=False), _width(client), run, limits)
+        yield Crew(client.get_executor(pure=False), _width(client), run, limits, _MOST)
     finally:
         with contextlib.suppress(Exception):  # workers that are gone have no processes left
             client.run(dismiss, run, on_error="ignore")

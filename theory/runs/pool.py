@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +21,9 @@ from theory.runs.child import NONE, Child, Died, Expired, Limits
 
 _AHEAD = 4
 """Cells handed out per worker: enough that none waits for this process, few enough that memory stays bounded."""
+
+_TOGETHER = 0.05
+"""Seconds of cells that are handed out at once, where more than one is."""
 
 _ATTEMPTS = 2
 """A process that dies may have been killed by somebody; a cell of which two die has killed them."""
@@ -52,12 +55,16 @@ HERE = Where()
 
 @dataclass(frozen=True)
 class Crew:
-    """An executor, how many cells it measures at a time just now, and the name of the run that it measures for."""
+    """An executor, how many cells it measures at a time just now, and the name of the run that it measures for.
+
+    It may be handed up to ``most`` cells at once, where handing them out takes longer than measuring them.
+    """
 
     executor: Executor
     width: Callable[[], int]
     run: str
     limits: Limits
+    most: int = 1
 
 
 def outcomes(tasks: Iterable[Task], where: Where, claims: Mapping[str, Claim]) -> Iterator[Outcome]:
@@ -76,33 +83,37 @@ def outcomes(tasks: Iterable[Task], where: Where, claims: Mapping[str, Claim]) -
 
 
 def _spread(tasks: Iterator[Task], crew: Crew) -> Iterator[Outcome]:
-    done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-    flying: dict[Future[Outcome], Task] = {}
+    done: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
+    flying: dict[Future[list[Outcome]], tuple[Task, ...]] = {}
+    together = 1
     while True:
-        for task in islice(tasks, max(0, _AHEAD * crew.width() - len(flying))):
-            future = _submitted(crew, task)
-            flying[future] = task
+        while len(flying) < _AHEAD * crew.width() and (batch := tuple(islice(tasks, together))):
+            future = _submitted(crew, batch)
+            flying[future] = batch
             future.add_done_callback(done.put)
         if not flying:
             return
         future = done.get()
-        yield _outcome(future, flying.pop(future))
+        found = _outcomes(future, flying.pop(future))
+        yield from found
+        each = sum(outcome.seconds for outcome in found) / len(found)
+        together = max(1, min(crew.most, int(_TOGETHER / max(each, 1e-6))))
 
 
-def _submitted(crew: Crew, task: Task) -> Future[Outcome]:
+def _submitted(crew: Crew, tasks: tuple[Task, ...]) -> Future[list[Outcome]]:
     try:
-        return crew.executor.submit(guarded, task, crew.run, crew.limits)
+        return crew.executor.submit(guarded, tasks, crew.run, crew.limits)
     except Exception as raised:
         raise Lost(one_line(raised)) from raised
 
 
-def _outcome(future: Future[Outcome], task: Task) -> Outcome:
+def _outcomes(future: Future[list[Outcome]], tasks: tuple[Task, ...]) -> list[Outcome]:
     if future.cancelled():
         raise Lost("it gave the cells in its hands back")
     try:
         return future.result()
-    except Exception as raised:  # noqa: BLE001  such as Dask's KilledWorker: the cell outlived too many of them
-        return Outcome(task, None, one_line(raised), 0.0)
+    except Exception as raised:  # noqa: BLE001  such as Dask's KilledWorker: the cells outlived too many of them
+        return [Outcome(task, None, one_line(raised), 0.0) for task in tasks]
 
 
 # ---------------------------------------------------------------------------------------------------------- executors
@@ -162,8 +173,7 @@ class _Children:
             self._over.add(run)
             children = self._of.pop(run, set())
         for child in children:
-            if child.busy:
-                child.kill()
+            child.dismiss()
         for child in children:
             child.close()
 
@@ -171,11 +181,13 @@ class _Children:
 _CHILDREN = _Children()
 
 
-def guarded(task: Task, run: str, limits: Limits) -> Outcome:
-    """Measure a cell in the process of this thread; what an executor is given to do.
+def guarded(tasks: Sequence[Task], run: str, limits: Limits) -> list[Outcome]:
+    """Measure cells in the process of this thread; what an executor is given to do."""
+    return [_guarded(task, run, limits) for task in tasks]
 
-    A process that dies is replaced, and the cell measured once more; one that was out of time is not.
-    """
+
+def _guarded(task: Task, run: str, limits: Limits) -> Outcome:
+    """A process that dies is replaced, and the cell measured once more; one that was out of time is not."""
     reason = ""
     for _ in range(_ATTEMPTS):
         try:

@@ -106,7 +106,8 @@ class Sweep:
                 plan.journal.close()
 
     def _outcomes(self) -> Generator[Outcome, None, None]:
-        yield from outcomes(self._tasks(), self.where, {plan.claim.key: plan.claim for plan in self.plans})
+        if any(self.waiting().values()):  # else there is no need of workers
+            yield from outcomes(self._tasks(), self.where, {plan.claim.key: plan.claim for plan in self.plans})
 
     def _tasks(self) -> Iterator[Task]:
         """Every cell that waits, one at a time, in an order that only the seed knows."""
