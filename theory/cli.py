@@ -16,15 +16,14 @@ from theory.checks import BadInput
 from theory.commands import diagnose
 from theory.commands.check import check
 from theory.commands.gaborness import gaborness
-from theory.commands.options import FAILED, OK, USAGE, Json, note, whole
+from theory.commands.options import FAILED, INTERRUPTED, OK, USAGE, Json, note, whole
+from theory.commands.sweep import sweep
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
     from theory.report.progress import Follower
     from theory.runs.compare import Saved
     from theory.runs.engine import Progress
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="theory",
@@ -262,6 +261,7 @@ def _interrupted(claims: Sequence[Claim], finished: list[dict[str, Any]], folder
     return _complain(f"interrupted; {stored}; the same command goes on from there", INTERRUPTED)
 
 
+app.command()(sweep)
 app.command()(check)
 
 

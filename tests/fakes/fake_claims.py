@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
+
+import numpy as np
 
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Relation
 
@@ -112,6 +115,40 @@ def with_images(cell: Cell, setting) -> Evidence:
     return Evidence([finding(cell, 0.5, details=details)], {"value": [0.5]})
 
 
+def tiny(cell: Cell, setting) -> Evidence:
+    """Takes no time, or the seconds in the file "slow" beside the process ids."""
+    slow = Path(os.environ.get("FAKE_PIDS", ""), "slow")
+    if slow.exists():
+        time.sleep(float(slow.read_text()))
+    drawn = setting.rng.random(3)
+    return Evidence([finding(cell, float(drawn.mean()))], {"step": range(3), "value": drawn})
+
+
+def tiny_grid(profile: str) -> list[Cell]:
+    return [Cell({"a": a, "b": 0.5, "word": "x"}) for a in (1, 2)]
+
+
+def misbehaving(cell: Cell, setting) -> Evidence:
+    """Well, or badly as ``how`` says, for as long as there is a file "bad" beside the process ids."""
+    how = cell.parameters["how"] if Path(os.environ["FAKE_PIDS"], "bad").exists() else "well"
+    if how == "raise":
+        raise ValueError("never today")
+    if how == "hang":
+        while True:
+            time.sleep(0.01)
+    if how == "eat":
+        eaten = []
+        while True:
+            eaten.append(np.ones(10**7))
+    if how == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return tiny(cell, setting)
+
+
+def misbehaving_grid(profile: str) -> list[Cell]:
+    return [Cell({"how": "well"})]
+
+
 def no_grid(profile: str) -> list[Cell]:
     raise RuntimeError("no grid today")
 
@@ -146,6 +183,8 @@ IMAGES = claim("images", with_images)
 NO_GRID = claim("nogrid", uniform_mean, no_grid)
 EMPTY = claim("empty", uniform_mean, lambda profile: [])
 TWICE = claim("twice", uniform_mean, twice_the_same)
+TINY = claim("tiny", tiny, tiny_grid, {})
+BAD = claim("bad", misbehaving, misbehaving_grid, {})
 SPREAD = claim("spread", spreading, unbounded)
 
 ALL = [value for value in vars().values() if isinstance(value, Claim)]

@@ -85,7 +85,7 @@ class TestTakingUp:
 
     def test_of_all_cells_measures_none(self, fakes, interrupted, monkeypatch):
         first = results([fakes.HOLDS], jobs=1, kept=interrupted)["fake.holds"]
-        monkeypatch.setattr(engine, "outcomes", lambda tasks, jobs, claims: iter(tasks))
+        monkeypatch.setattr(engine, "outcomes", lambda tasks, where, claims: iter(tasks))
         again = results([fakes.HOLDS], jobs=1, kept=interrupted)["fake.holds"]
         assert figures(again) == figures(first)
         assert again.seconds == first.seconds
@@ -144,7 +144,7 @@ class TestVerdicts:
 class TestProcesses:
     def test_a_dead_worker_costs_its_own_cell_only(self, fakes):
         found = results([fakes.DIES, fakes.HOLDS], jobs=2)
-        assert found["fake.dies"].errors == ("n=2 law=uniform: its worker process died (killed, or out of memory)",)
+        assert found["fake.dies"].errors == ("n=2 law=uniform: its worker process died (exit code 9)",)
         assert found["fake.dies"].verdict.verdict is Verdict.INCONCLUSIVE
         assert len(list(found["fake.dies"].findings)) == 3
         assert figures(found["fake.holds"]) == figures(results([fakes.HOLDS], jobs=1)["fake.holds"])
@@ -206,7 +206,7 @@ class TestInput:
 
     def test_jobs_are_one_per_cpu_by_default(self, fakes, monkeypatch):
         asked = []
-        monkeypatch.setattr(engine, "outcomes", lambda tasks, jobs, claims: asked.append(jobs) or iter(()))
+        monkeypatch.setattr(engine, "outcomes", lambda tasks, where, claims: asked.append(where.jobs) or iter(()))
         assert list(engine.run([fakes.HOLDS])) == []
         assert asked == [arrays.available()]
 

@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from theory.claims.claim import Cell
 from theory.runs import engine, estimate, store
 from theory.runs.cells import Outcome, Task
-from theory.runs.estimate import Estimate
+from theory.runs.estimate import Estimate, Pace
 from theory.runs.streams import identity
 
 ORIGIN = {"device": "A", "images": "digits"}
@@ -129,3 +130,69 @@ class TestEarlier:
         found = estimate.earlier(estimate.PUBLISHED / "nothing", "paper")
         assert "du2018.rate" in found
         assert found["du2018.rate"]["claim"]["seconds"] > 0
+
+
+class TestPace:
+    """The time left of a sweep, whose cells come in a random order."""
+
+    def pace(self, waiting):
+        self.now = 0.0
+        return Pace(waiting, clock=lambda: self.now)
+
+    def done(self, pace, key, seconds, *, at):
+        self.now = at
+        pace.add(key, seconds)
+
+    def test_of_equal_cells_is_what_they_take_by_the_clock(self):
+        """One worker that takes 2 s a cell and 1 s more: 3 s for each that is left."""
+        pace = self.pace({"a": 10})
+        assert (pace.left, pace.words()) == (None, "")
+        self.done(pace, "a", 2.0, at=100.0)
+        assert pace.left is None
+        for count in (1, 2, 3):
+            self.done(pace, "a", 2.0, at=100.0 + 3 * count)
+        assert pace.left == pytest.approx((18.0, 18.0, 18.0))
+        assert pace.words() == "18 s left"
+
+    def test_counts_each_claim_for_itself(self):
+        """a takes 1 s, b takes 10 s: after four of a and one of b there are 6 + 90 s left, on one worker."""
+        pace = self.pace({"a": 10, "b": 10})
+        for at, (key, seconds) in enumerate([("a", 1.0)] * 4):
+            self.done(pace, key, seconds, at=float(at))
+        self.done(pace, "b", 10.0, at=13.0)
+        assert pace.left[0] == pytest.approx(6 + 90)
+
+    def test_a_claim_of_which_none_is_done_takes_as_long_as_the_average_cell(self):
+        pace = self.pace({"a": 4, "b": 5})
+        for at in range(4):
+            self.done(pace, "a", 1.0 + at % 2, at=1.5 * at)
+        assert pace.left[0] == pytest.approx(5 * 1.5 * 4.5 / 5)
+
+    def test_is_a_range_while_little_is_known(self):
+        pace = self.pace({"a": 1000})
+        rng = np.random.default_rng(0)
+        for count in range(500):
+            self.done(pace, "a", float(rng.exponential(10.0)), at=10.0 * count)
+            if count == 10:
+                assert " to " in pace.words()
+        assert " to " not in pace.words()
+
+    def test_is_honest(self):
+        """Of 300 sweeps with cells of very unequal length, the range holds the truth about as often as two σ do."""
+        rng, inside = np.random.default_rng(1), 0
+        for _ in range(300):
+            pace = self.pace({"a": 400})
+            seconds = rng.permutation(rng.gamma(0.5, 2.0, 400))
+            at = np.concatenate([[0.0], np.cumsum(seconds)[:-1]]) + seconds
+            for cell in range(100):
+                self.done(pace, "a", float(seconds[cell]), at=float(at[cell]))
+            _, low, high = pace.left
+            inside += low <= at[-1] - at[99] <= high
+        # 95 % of 300 is 285, with a standard deviation of 4; the skew of such cells costs a few more.
+        assert inside > 285 - 5 * 4
+
+    def test_costs_no_more_with_many_cells(self):
+        pace = self.pace({"a": 10**6})
+        for at in range(10_000):
+            self.done(pace, "a", 1.0, at=float(at))
+        assert len(pace._moments) == 1

@@ -1,11 +1,13 @@
 """Random streams follow from what a cell is, and from nothing else."""
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
 
 from theory.claims.claim import Cell
+from theory.runs import streams
 from theory.runs.streams import identity, plain, stream
 
 
@@ -62,3 +64,26 @@ def test_plain():
     assert plain(np.float64(0.5)) == 0.5
     assert type(plain(np.float64(0.5))) is float
     assert plain("x") == "x"
+
+
+class TestRepetitions:
+    CELL = Cell({"dim": 5})
+
+    def drawn(self, repetition):
+        return stream(0, "du2018.rate", self.CELL, repetition).random(4).tolist()
+
+    def test_the_first_is_the_cell_itself(self):
+        assert self.drawn(0) == stream(0, "du2018.rate", self.CELL).random(4).tolist()
+
+    def test_the_others_are_spawned_from_one_sequence(self):
+        digest = hashlib.sha256(identity("du2018.rate", self.CELL).encode()).digest()
+        words = np.frombuffer(digest, dtype="<u4").tolist()
+        spawned = np.random.SeedSequence([0, *words, streams._REPETITIONS]).spawn(3)
+        expected = [np.random.Generator(np.random.Philox(child)).random(4).tolist() for child in spawned]
+        assert [self.drawn(repetition) for repetition in (1, 2, 3)] == expected
+
+    def test_none_is_what_a_claim_spawns_from_its_own(self):
+        own = [child.random(4).tolist() for child in stream(0, "du2018.rate", self.CELL).spawn(5)]
+        own += [child.random(4).tolist() for child in stream(0, "du2018.rate", self.CELL, 1).spawn(5)]
+        repeated = [self.drawn(repetition) for repetition in range(6)]
+        assert len({tuple(numbers) for numbers in own + repeated}) == 16

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 

@@ -16,10 +16,11 @@ from theory.checks import refuse
 from theory.claims import registry
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Setting
 from theory.claims.verdict import limits
+from theory.runs.code import source
 from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import plain, stream
 
-RESERVED = frozenset({"claim", "version", "control", "cell", "seed", "commit", "backend", "image_source", "dtype"})
+RESERVED = frozenset("claim version control cell repetition profile seed commit backend image_source dtype".split())
 """Columns of the store that a claim may not use for its points, nor (``dtype`` apart) for its parameters."""
 
 INSTANCE = frozenset(
@@ -42,11 +43,16 @@ class Task:
     seed: int
     backend: str
     images: Source = DIGITS
+    repetition: int = 0
+    code: str | None = None
+    """The digest of the code that must measure it, where another machine's may differ."""
 
     def describe(self) -> str:
-        """The cell in words: ``dim=5 law=sphere``, and the control that it belongs to."""
+        """The cell in words: ``dim=5 law=sphere``, the control that it belongs to, and which repetition it is."""
         words = [f"{name}={value}" for name, value in self.cell.parameters.items()]
-        return " ".join([*words, f"control={self.cell.control}"] if self.cell.control else words) or "its only cell"
+        words += [f"control={self.cell.control}"] if self.cell.control else []
+        words += [f"repetition={self.repetition}"] if self.repetition else []
+        return " ".join(words) or "its only cell"
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,17 @@ def measure(task: Task, claim: Claim | None = None) -> Outcome:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line: its type and its message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    """An exception as one line: its type, without the names that libraries have for want of memory, and its message."""
+    name = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
+    return " ".join(f"{name}: {error}".split())
 
 
 def _evidence(task: Task, claim: Claim) -> Evidence:
     task.images.check()
+    if task.code is not None and (own := source(claim)) != task.code:
+        raise refuse("code", str(own)[:8], f"{task.code[:8]}: the same as where the sweep was begun")
     setting = Setting(
-        rng=stream(task.seed, task.key, task.cell),
+        rng=stream(task.seed, task.key, task.cell, task.repetition),
         xp=namespace(task.backend),
         profile=task.profile,
         images=task.images.place,
@@ -99,10 +108,28 @@ def _one_thread() -> Iterator[None]:
     Our own loops give the same bits for any number, but the other processes have the other CPUs.
     """
     import scipy.linalg  # noqa: F401  brings its own BLAS, which must be loaded before it can be limited
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(1), limited(1):
+    with _libraries.found().limit(limits=1), limited(1):
         yield
+
+
+class _Libraries:
+    """The libraries with threads of their own. To look for them takes 1 ms: only after modules were loaded."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._found: Any = None
+
+    def found(self) -> Any:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+        if self._modules != len(sys.modules):
+            self._found = ThreadpoolController()
+            self._modules = len(sys.modules)
+        return self._found
+
+
+_libraries = _Libraries()
 
 
 # ------------------------------------------------------------------- evidence, checked where the claim can be blamed

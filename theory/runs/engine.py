@@ -14,11 +14,12 @@ from theory.claims.claim import Cell, Claim, Finding, Profile
 from theory.claims.verdict import ClaimVerdict, Verdict, conclude
 from theory.runs.cells import Outcome, Task, one_line
 from theory.runs.kept import Kept
-from theory.runs.pool import outcomes
+from theory.runs.pool import Where, outcomes
 from theory.runs.sources import DIGITS, Source
 from theory.runs.streams import identity, plain
 
 PROFILES: tuple[str, ...] = get_args(Profile)
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,18 @@ def run(
     if profile not in PROFILES:
         raise refuse("profile", repr(profile), " or ".join(PROFILES))
     seed = integer("seed", seed, least=0)
-    if seed >= 2**63:
+    if seed > LARGEST_SEED:
         raise refuse("seed", seed, "below 2^63, the largest number a column of the store holds")
     jobs = available() if jobs is None else integer("jobs", jobs, least=1)
     namespace(backend)
     if jobs > 1:
-        _require_registered(claims)
+        require_registered(claims)
     lay = functools.partial(Task, profile=cast(Profile, profile), seed=seed, backend=backend, images=images)
-    return _run(claims, cast(Profile, profile), lay, jobs, kept, on_event or _ignore)
+    return _run(claims, cast(Profile, profile), lay, Where(jobs), kept, on_event or _ignore)
 
 
-def _require_registered(claims: Sequence[Claim]) -> None:
+def require_registered(claims: Sequence[Claim]) -> None:
+    """Refuse claims that another process would not find."""
     for claim in claims:
         if registry().get(claim.key) is not claim:
             raise refuse("claim", repr(claim.key), "in the registry, where other processes find it, unless jobs is 1")
@@ -113,7 +115,7 @@ def _run(
     claims: Sequence[Claim],
     profile: Profile,
     lay: Callable[[str, int, Cell], Task],
-    jobs: int,
+    where: Where,
     kept: Kept | None,
     on_event: Callable[[Progress], None],
 ) -> Generator[ClaimResult, None, None]:
@@ -130,7 +132,7 @@ def _run(
     on_event(Progress("", 0, 0, taken, len(tasks), None, waiting))
     for key in [key for key, grid in grids.items() if len(done[key]) == len(grid)]:
         yield _conclude(by_key[key], done.pop(key))
-    for count, outcome in enumerate(outcomes(waiting, jobs, by_key), taken + 1):
+    for count, outcome in enumerate(outcomes(waiting, where, by_key), taken + 1):
         key = outcome.task.key
         if kept:
             kept.keep(outcome, by_key[key])

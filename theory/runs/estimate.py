@@ -1,8 +1,13 @@
-"""How long a run will take: from what its cells took before, corrected by what they take now."""
+"""How long a run will take: from what its cells took before, corrected by what they take now.
+
+How long a sweep will take: from what its cells have taken so far.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,34 +44,40 @@ class Estimate:
         self._before = {_name(task): _recorded(before[task.key], task) for task in waiting if task.key in before}
         self._waiting = {_name(task): task.key for task in waiting}
         self._origins = [before[key]["provenance"] for key in set(self._waiting.values()) if key in before]
-        self._measured: list[tuple[str, str, float]] = []
+        self._taken: dict[str, list[float]] = {}  # by claim: cells measured, and the seconds of all of them
+        self._both = [0.0, 0.0]  # seconds now and before of the cells measured that were recorded
 
     def add(self, outcome: Outcome) -> None:
         """A cell has been measured."""
-        self._waiting.pop(_name(outcome.task), None)
-        self._measured.append((_name(outcome.task), outcome.task.key, outcome.seconds))
+        name = _name(outcome.task)
+        self._waiting.pop(name, None)
+        taken = self._taken.setdefault(outcome.task.key, [0, 0.0])
+        taken[0] += 1
+        taken[1] += outcome.seconds
+        if name in self._before:
+            self._both[0] += outcome.seconds
+            self._both[1] += self._before[name]
 
     @property
     def left(self) -> float | None:
         """Seconds until the last cell is done; None while there is nothing to go by."""
-        known, unknown = self._known(), [key for name, key in self._waiting.items() if name not in self._before]
-        if unknown and not self._measured:
+        unknown = [key for name, key in self._waiting.items() if name not in self._before]
+        if unknown and not self._taken:
             return None
-        return self._shared(self._pace() * known + sum(map(self._average, unknown)))
+        return self._shared(self._pace() * self._known() + sum(map(self._average, unknown)))
 
     def _pace(self) -> float:
         """How much longer cells take now, as if at first ``TRUST`` of the run had taken what it took before."""
         trusted = TRUST * sum(self._before.values())
-        both = [(now, self._before[name]) for name, _, now in self._measured if name in self._before]
-        expected = sum(before for _, before in both) + trusted
-        return (sum(now for now, _ in both) + trusted) / expected if expected else 1.0
+        now, before = self._both
+        return (now + trusted) / (before + trusted) if before + trusted else 1.0
 
     def _known(self) -> float:
         return sum(self._before[name] for name in self._waiting if name in self._before)
 
     def _average(self, key: str) -> float:
-        own = [now for _, claim, now in self._measured if claim == key] or [now for *_, now in self._measured]
-        return sum(own) / len(own)
+        taken = [self._taken[key]] if key in self._taken else list(self._taken.values())
+        return sum(seconds for _, seconds in taken) / sum(count for count, _ in taken)
 
     def _shared(self, seconds: float) -> float:
         return seconds / max(1, min(self._jobs, len(self._waiting)))
@@ -116,3 +127,63 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# -------------------------------------------------------------------------------------------------------------- sweeps
+
+SURE = 0.2
+"""Relative half-width above which the time left is a range."""
+
+
+class Pace:
+    """The time that is left of a sweep whose cells, ``waiting`` so many of each claim, come in a random order.
+
+    Those that are done are then a sample of those that are left. With n done of a claim, r left, their mean m and
+    their standard deviation s, what is left takes in all
+
+        W = Σ r m ± 2 √(Σ r² s²/n + r s²)   seconds of cells, and   W t / Σ n m   seconds until it is done,
+
+    where t is the time since the first of them was done: so whatever else takes time, and however many are measured at
+    once, counts as it has counted so far. A claim of which none is done takes as long as the average cell.
+    """
+
+    def __init__(self, waiting: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._left = dict(waiting)
+        self._moments: dict[str, tuple[int, float, float]] = {}
+        self._clock = clock
+        self._begun: float | None = None
+        self._first = 0.0
+
+    def add(self, key: str, seconds: float) -> None:
+        """A cell of that claim is done, or has failed; the first one starts the clock."""
+        self._left[key] -= 1
+        count, total, squares = self._moments.get(key, (0, 0.0, 0.0))
+        self._moments[key] = count + 1, total + seconds, squares + seconds**2
+        if self._begun is None:
+            self._begun, self._first = self._clock(), seconds
+
+    @property
+    def left(self) -> tuple[float, float, float] | None:
+        """Seconds until the last cell is done, and the range they are likely in; None before two are done."""
+        whole = [sum(column) for column in zip(*self._moments.values(), strict=True)]
+        if self._begun is None or whole[0] < 2:
+            return None
+        work = variance = 0.0
+        for key, left in self._left.items():
+            count, total, squares = self._moments.get(key, whole)
+            mean = total / count
+            spread = max(0.0, squares / count - mean**2) * count / max(1, count - 1)
+            work += left * mean
+            variance += (left**2 / count + left) * spread
+        rate = (self._clock() - self._begun) / max(whole[1] - self._first, 1e-9)
+        error = 2 * math.sqrt(variance)
+        return work * rate, max(0.0, work - error) * rate, (work + error) * rate
+
+    def words(self) -> str:
+        """The time left as it is shown: ``4 min left``, or a range while little is known."""
+        if self.left is None:
+            return ""
+        best, low, high = self.left
+        if high - low > 2 * SURE * best and duration(low) != duration(high):
+            return f"{duration(low)} to {duration(high)} left"
+        return f"{duration(best)} left"

@@ -1,8 +1,9 @@
 """Cells that an interrupted run had finished, kept under ``OUT/PROFILE/.cells`` until their claim is stored.
 
 One file a cell, ``KEY/STATE/CELL.cell``: CELL is what the cell is and what was asked of it, STATE the code and the
-machine that measured it. The file is a line with the SHA-256 of the rest, then a NumPy archive without pickled objects,
-so that reading one runs no code. One that is damaged, or of another state, is as good as none.
+machine that measured it. The file is a line with the SHA-256 of the rest, a line with the seconds it took, then the
+evidence as :mod:`theory.runs.packing` has it, so that reading one runs no code. One that is damaged, or of another
+state, is as good as none.
 """
 
 from __future__ import annotations
@@ -10,34 +11,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import inspect
-import io
 import json
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-import theory
-from theory.claims.claim import Claim, Evidence, Finding, Relation
+from theory.claims.claim import Claim
 from theory.runs import provenance
 from theory.runs.cells import Outcome, Task
+from theory.runs.code import source
 from theory.runs.files import replacing
+from theory.runs.packing import packed, unpacked
 from theory.runs.streams import identity
 
 FOLDER = ".cells"
-
-_NO_FIGURES = frozenset({"report", "cli.py"})
-"""Parts of the package on which no figure can depend: the layers above the runs."""
-
-_ENTRIES = tuple(entry.name for entry in fields(Finding))
 
 Warn = Callable[[str], None]
 
@@ -154,83 +145,15 @@ def _machine(backend: str) -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _package() -> str:
-    """The digest of this package's code, but for what draws and prints."""
-    root = Path(theory.__file__).parent
-    return _of_files(root, [path for path in _code(root) if path.relative_to(root).parts[0] not in _NO_FIGURES])
-
-
-def source(claim: Claim) -> str | None:
-    """SHA-256 of the code that a claim is measured with: this package, and the claim's own if it is another.
-
-    None if there are no files to tell from, as for a claim typed at a prompt.
-    """
-    measure: Any = claim.measure
-    while isinstance(measure, functools.partial):
-        measure = measure.func
-    module = inspect.getmodule(inspect.unwrap(measure))
-    top = sys.modules.get(module.__name__.partition(".")[0]) if module else None
-    if top is theory:
-        return _package()
-    own = next((digest for place in (top, module) if place and (digest := _of_module(place))), None)
-    return own and hashlib.sha256(f"{_package()} {own}".encode()).hexdigest()
-
-
-@functools.cache
-def _of_module(module: ModuleType) -> str | None:
-    file = Path(getattr(module, "__file__", None) or "")
-    if not file.is_file():
-        return None
-    return _of_files(file.parent, _code(file.parent) if file.name == "__init__.py" else [file])
-
-
-def _code(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*.py") if path.is_file())
-
-
-def _of_files(root: Path, paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
-
-
 # -------------------------------------------------------------------------------------------------------------- files
 
 
 def _packed(outcome: Outcome) -> bytes | None:
     """The cell as bytes; None if it failed, or would not come back from them as it is."""
-    evidence = outcome.evidence
-    if evidence is None or any(column.dtype.hasobject for column in evidence.points.values()):
-        return None
-    head = {
-        "seconds": outcome.seconds,
-        "names": list(evidence.points),
-        "findings": [{name: getattr(finding, name) for name in _ENTRIES} for finding in evidence.findings],
-    }
-    columns = {f"c{place}": column for place, column in enumerate(evidence.points.values())}
-    file = io.BytesIO()
-    try:
-        words = json.dumps(head)
-        same = repr(_findings(json.loads(words))) == repr(list(evidence.findings))
-        np.savez(file, head=np.frombuffer(words.encode(), dtype=np.uint8), **columns)
-    except (TypeError, ValueError):
-        return None
-    return file.getvalue() if same else None
+    content = None if outcome.evidence is None else packed(outcome.evidence)
+    return None if content is None else f"{outcome.seconds!r}\n".encode() + content
 
 
 def _unpacked(content: bytes, task: Task) -> Outcome:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        head = json.loads(archive["head"].tobytes())
-        points = {name: archive[f"c{place}"] for place, name in enumerate(head["names"])}
-    return Outcome(task, Evidence(_findings(head), points), "", float(head["seconds"]))
-
-
-def _findings(head: Mapping[str, Any]) -> list[Finding]:
-    return [Finding(**{**entries, "relation": _relation(entries["relation"])}) for entries in head["findings"]]
-
-
-def _relation(name: str | None) -> Relation | None:
-    return None if name is None else Relation(name)
+    seconds, _, evidence = content.partition(b"\n")
+    return Outcome(task, unpacked(evidence), "", float(seconds))

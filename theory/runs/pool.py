@@ -1,108 +1,204 @@
-"""Where cells are measured: in this process, or in others through :class:`concurrent.futures.Executor`."""
+"""Where cells are measured: in this process, or in others through :class:`concurrent.futures.Executor`.
+
+Each thread of an executor has a process of its own that measures for it (:mod:`theory.runs.child`): a pool of threads
+on this machine, the threads of Dask's workers on others. One that dies or hangs costs its own cell only.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
 import threading
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from queue import SimpleQueue
 
 from theory.claims.claim import Claim
 from theory.runs.cells import Outcome, Task, measure, one_line
+from theory.runs.child import NONE, Child, Died, Expired, Limits
 
 _AHEAD = 4
 """Cells handed out per worker: enough that none waits for this process, few enough that memory stays bounded."""
 
-_DIED = "its worker process died (killed, or out of memory)"
+_TOGETHER = 0.05
+"""Seconds of cells that are handed out at once, where more than one is."""
+
+_ATTEMPTS = 2
+"""A process that dies may have been killed by somebody; a cell of which two die has killed them."""
 
 
-def outcomes(tasks: Iterable[Task], jobs: int, claims: Mapping[str, Claim]) -> Iterator[Outcome]:
-    """Measure every task with ``jobs`` processes (1: in this one), and yield each outcome as it comes."""
-    if jobs == 1:
+class Lost(Exception):
+    """The executor is gone, with the cells that were in its hands."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where cells are measured: ``jobs`` processes on this machine, or the workers of a Dask scheduler.
+
+    ``dask`` is its address or the path of its scheduler file. One job without limits is this process itself.
+    """
+
+    jobs: int = 1
+    limits: Limits = NONE
+    dask: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is this process, which alone can measure a claim that is not registered."""
+        return self.jobs == 1 and not self.limits and not self.dask
+
+
+HERE = Where()
+
+
+@dataclass(frozen=True)
+class Crew:
+    """An executor, how many cells it measures at a time just now, and the name of the run that it measures for.
+
+    It may be handed up to ``most`` cells at once, where handing them out takes longer than measuring them.
+    """
+
+    executor: Executor
+    width: Callable[[], int]
+    run: str
+    limits: Limits
+    most: int = 1
+
+
+def outcomes(tasks: Iterable[Task], where: Where, claims: Mapping[str, Claim]) -> Iterator[Outcome]:
+    """Measure every task there, and yield each outcome as it comes.
+
+    Raises
+    ------
+    Lost
+        If the executor goes away; the cells in its hands are not measured.
+    """
+    if where.here:
         yield from (measure(task, claims[task.key]) for task in tasks)
-    else:
-        yield from _parallel(deque(tasks), jobs)
+        return
+    with _crew(where) as crew:
+        yield from _spread(iter(tasks), crew)
 
 
-def _parallel(waiting: deque[Task], jobs: int) -> Iterator[Outcome]:
-    """A dead worker takes all cells in hand with it; measured again, each alone, only the culprit dies again."""
-    while waiting:
-        suspects = yield from _until_broken(waiting, min(jobs, len(waiting)))
-        for suspect in suspects:
-            for task in (yield from _until_broken(deque([suspect]), 1)):
-                yield Outcome(task, None, _DIED, 0.0)
+def _spread(tasks: Iterator[Task], crew: Crew) -> Iterator[Outcome]:
+    done: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
+    flying: dict[Future[list[Outcome]], tuple[Task, ...]] = {}
+    together = 1
+    while True:
+        while len(flying) < _AHEAD * crew.width() and (batch := tuple(islice(tasks, together))):
+            future = _submitted(crew, batch)
+            flying[future] = batch
+            future.add_done_callback(done.put)
+        if not flying:
+            return
+        future = done.get()
+        found = _outcomes(future, flying.pop(future))
+        yield from found
+        each = sum(outcome.seconds for outcome in found) / len(found)
+        together = max(1, min(crew.most, int(_TOGETHER / max(each, 1e-6))))
 
 
-def _until_broken(waiting: deque[Task], jobs: int) -> Generator[Outcome, None, list[Task]]:
-    """Yield outcomes until nothing waits; if a worker dies first, return the tasks that were in hand."""
-    flying: dict[Future[Outcome], Task] = {}
-    with _workers(jobs) as executor:
-        while waiting or flying:
-            try:
-                while waiting and len(flying) < _AHEAD * jobs:
-                    flying[_submit(executor, waiting[0])] = waiting[0]
-                    waiting.popleft()
-                ready = [
-                    (future, _outcome(future, flying[future])) for future in wait(flying, None, FIRST_COMPLETED)[0]
-                ]
-            except BrokenProcessPool:
-                return list(flying.values())
-            for future, outcome in ready:
-                del flying[future]
-                yield outcome
-    return []
+def _submitted(crew: Crew, tasks: tuple[Task, ...]) -> Future[list[Outcome]]:
+    try:
+        return crew.executor.submit(guarded, tasks, crew.run, crew.limits)
+    except Exception as raised:
+        raise Lost(one_line(raised)) from raised
 
 
-def _outcome(future: Future[Outcome], task: Task) -> Outcome:
+def _outcomes(future: Future[list[Outcome]], tasks: tuple[Task, ...]) -> list[Outcome]:
+    if future.cancelled():
+        raise Lost("it gave the cells in its hands back")
     try:
         return future.result()
-    except BrokenProcessPool:
-        raise
-    except Exception as raised:  # noqa: BLE001  the evidence could not be sent from one process to the other
-        return Outcome(task, None, one_line(raised), 0.0)
+    except Exception as raised:  # noqa: BLE001  such as Dask's KilledWorker: the cells outlived too many of them
+        return [Outcome(task, None, one_line(raised), 0.0) for task in tasks]
+
+
+# ---------------------------------------------------------------------------------------------------------- executors
 
 
 @contextlib.contextmanager
-def _workers(jobs: int) -> Iterator[Executor]:
-    """Worker processes that never outlive this block, nor this process: when their lifeline is cut they end at once."""
-    context = multiprocessing.get_context("spawn")
-    lifeline, cut = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_follow, initargs=(lifeline,))
+def _crew(where: Where) -> Iterator[Crew]:
+    if where.dask:
+        from theory.runs.cluster import crew
+
+        with crew(where.dask, where.limits) as found:
+            yield found
+        return
+    run = uuid.uuid4().hex
+    executor = ThreadPoolExecutor(where.jobs, thread_name_prefix="cells")
     try:
-        yield executor
-    except BaseException:  # Ctrl-C, or the reader stopped reading: nobody waits for the cells in hand
-        cut.close()
-        raise
-    finally:
+        yield Crew(executor, lambda: where.jobs, run, where.limits)
+    finally:  # also on Ctrl-C, or when the reader stopped reading: nobody waits for the cells in hand
+        dismiss(run)
         executor.shutdown(wait=True, cancel_futures=True)
-        cut.close()
-        lifeline.close()
 
 
-def _follow(lifeline: Any) -> None:
-    """In a worker: leave Ctrl-C to the parent, and end when the parent closes the lifeline or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+class _Children:
+    """The processes of this one, by the run that they measure for. A run that is over gets no more of them."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._of: dict[str, set[Child]] = {}
+        self._over: set[str] = set()
+
+    def mine(self, run: str, limits: Limits) -> Child:
+        """That of this thread; a new one if the thread has none, or one of an earlier run, or a broken one."""
+        held, child = getattr(self._own, "child", ("", None))
+        if run in self._over:
+            raise Expired("the run was ended")
+        if child is not None and held == run and not child.broken:
+            return child
+        if child is not None:
+            self.drop(held, child)
+        with self._lock:
+            if run in self._over:
+                raise Expired("the run was ended")
+            child = Child(limits)
+            self._of.setdefault(run, set()).add(child)
+        self._own.child = run, child
+        return child
+
+    def drop(self, run: str, child: Child) -> None:
+        with self._lock:
+            self._of.get(run, set()).discard(child)
+        child.close()
+        self._own.child = "", None
+
+    def dismiss(self, run: str) -> None:
+        with self._lock:
+            self._over.add(run)
+            children = self._of.pop(run, set())
+        for child in children:
+            child.dismiss()
+        for child in children:
+            child.close()
 
 
-def _end_with(lifeline: Any) -> None:
-    with contextlib.suppress(OSError):
-        lifeline.poll(None)
-    os._exit(1)
+_CHILDREN = _Children()
 
 
-def _submit(executor: Executor, task: Task) -> Future[Outcome]:
-    """Submitting may start a worker, which inherits the mask: Ctrl-C must not reach it while it is still importing."""
-    if not hasattr(signal, "pthread_sigmask"):
-        return executor.submit(measure, task)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return executor.submit(measure, task)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def guarded(tasks: Sequence[Task], run: str, limits: Limits) -> list[Outcome]:
+    """Measure cells in the process of this thread; what an executor is given to do."""
+    return [_guarded(task, run, limits) for task in tasks]
+
+
+def _guarded(task: Task, run: str, limits: Limits) -> Outcome:
+    """A process that dies is replaced, and the cell measured once more; one that was out of time is not."""
+    reason = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            return _CHILDREN.mine(run, limits).measure(task)
+        except Expired as expired:
+            return Outcome(task, None, str(expired), limits.timeout or 0.0)
+        except Died as died:
+            reason = str(died)
+    return Outcome(task, None, reason, 0.0)
+
+
+def dismiss(run: str) -> None:
+    """End all processes that this one has for the run, in the middle of a cell if need be."""
+    _CHILDREN.dismiss(run)

@@ -10,21 +10,20 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from theory.checks import BadInput, refuse
-from theory.runs.cells import Outcome
 from theory.runs.document import claim_document, dumps
 from theory.runs.engine import ClaimResult
 from theory.runs.files import replacing
 from theory.runs.streams import identity
+from theory.runs.tables import points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,27 +76,38 @@ def write(result: ClaimResult, provenance: Mapping[str, Any], folder: Path, *, w
     """
     path = folder / f"{result.claim.key}.parquet"
     content = {"provenance": dict(provenance), "claim": claim_document(result), "seconds": _seconds(result)}
+    table = rows(result, provenance)
     try:
-        _rescue(path, warn or _warn)
-        with replacing(path) as file:
-            pack(rows(result, provenance), dumps(content, indent=None), file)
+        rescue(path, warn or _warn)
+        with replacing(path) as file, packing(file, table.schema, content) as out:
+            out.write_table(table)
     except OSError as error:
         raise refuse("out", f"{folder} ({error.strerror or error})", "a folder that can be written") from None
     return path
 
 
-def pack(table: pa.Table, content: str, file: Any) -> None:
-    """Write rows, and as the file's metadata what goes with them.
+@contextlib.contextmanager
+def packing(file: Any, schema: pa.Schema, content: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
+    """A writer of tables of this schema, and of what a file of the store holds beside its rows, as JSON.
 
-    The metadata is not the table's own, of which Parquet would keep a second copy, in base64. Floating-point numbers
-    share their high bytes and little else, so their bytes are kept by place: a third less, and the same bits.
+    That is the file's metadata, not the table's own, of which Parquet would keep a second copy, in base64.
+    Floating-point numbers share their high bytes and little else, so their bytes are kept by place: a third less, and
+    the same bits.
     """
-    numbers = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    others = [name for name in table.schema.names if name not in numbers]
-    packing: dict[str, Any] = {"compression": "zstd", "compression_level": 12}
-    with pq.ParquetWriter(file, table.schema, use_dictionary=others, use_byte_stream_split=numbers, **packing) as out:
-        out.write_table(table)
-        out.add_key_value_metadata({METADATA.decode(): content})
+    numbers = [field.name for field in schema if pa.types.is_floating(field.type)]
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 12, "use_byte_stream_split": numbers}
+    others = [name for name in schema.names if name not in numbers]
+    with pq.ParquetWriter(file, schema, use_dictionary=others, **options) as out:
+        yield out
+        out.add_key_value_metadata({METADATA.decode(): dumps(content, indent=None)})
+
+
+def rows(result: ClaimResult, provenance: Mapping[str, Any]) -> pa.Table:
+    """One row per recorded point: what it belongs to, the cell's parameters, where it comes from, the point itself."""
+    names = {"seed": "seed", "commit": "commit", "backend": "backend", "image_source": "images"}
+    origin = {column: provenance[entry] for column, entry in names.items()}
+    cells = [outcome for outcome in result.outcomes if outcome.evidence]
+    return points(result.claim, cells, [origin] * len(cells))
 
 
 def _seconds(result: ClaimResult) -> dict[str, float]:
@@ -106,7 +116,7 @@ def _seconds(result: ClaimResult) -> dict[str, float]:
     return {identity(result.claim.key, outcome.task.cell): round(outcome.seconds, 3) for outcome in measured}
 
 
-def _rescue(path: Path, warn: Warn) -> None:
+def rescue(path: Path, warn: Warn) -> None:
     """Move an unreadable file out of the way of the one that is about to be written: nothing is lost."""
     if not path.exists():
         return
@@ -117,75 +127,6 @@ def _rescue(path: Path, warn: Warn) -> None:
         kept = next(name for name in names if not name.exists())
         path.rename(kept)
         warn(f"{reason}; kept as {kept.name}")
-
-
-# ---------------------------------------------------------------------------------------------------------------- rows
-
-
-def rows(result: ClaimResult, provenance: Mapping[str, Any]) -> pa.Table:
-    """One row per recorded point: what it belongs to, the cell's parameters, where it comes from, the point itself."""
-    cells = [outcome for outcome in result.outcomes if outcome.evidence]
-    lengths = [_length(outcome) for outcome in cells]
-    parameters = _names(outcome.task.cell.parameters for outcome in cells)
-    points = _names(outcome.evidence.points for outcome in cells if outcome.evidence)
-    columns = {
-        "claim": pa.array([result.claim.key] * sum(lengths), pa.string()),
-        "version": pa.array([result.claim.version] * sum(lengths), pa.int64()),
-        "control": _repeated([outcome.task.cell.control for outcome in cells], lengths),
-        "cell": pa.array(np.repeat([outcome.task.index for outcome in cells], lengths).astype(np.int64)),
-    }
-    for name in parameters:
-        if name != "dtype":
-            columns[name] = _repeated([outcome.task.cell.parameters.get(name) for outcome in cells], lengths)
-    origin = {"seed": "seed", "commit": "commit", "backend": "backend", "image_source": "images"}
-    for name, entry in origin.items():
-        columns[name] = _repeated([provenance[entry]] * len(cells), lengths)
-    columns["dtype"] = _repeated([outcome.task.cell.parameters.get("dtype", "float64") for outcome in cells], lengths)
-    for name in points:  # a point that repeats a parameter knows it best
-        columns[name] = _stacked(name, cells, lengths)
-    return pa.table(columns)
-
-
-def _length(outcome: Outcome) -> int:
-    columns = outcome.evidence.points.values() if outcome.evidence else ()
-    return next((len(column) for column in columns), 0)
-
-
-def _names(mappings: Any) -> list[str]:
-    """All names, in the order in which they first appear."""
-    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
-
-
-def _repeated(values: Sequence[Any], lengths: Sequence[int]) -> pa.Array:
-    """Each value as often as its length says; values of several kinds become words."""
-    return _array(values).take(pa.array(np.repeat(np.arange(len(values)), lengths)))
-
-
-def _array(values: Sequence[Any]) -> pa.Array:
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
-        values = [None if value is None else float(value) for value in values]
-    elif len(kinds) > 1:
-        values = [None if value is None else str(value) for value in values]
-    return pa.array(values, from_pandas=False)
-
-
-def _stacked(name: str, cells: Sequence[Outcome], lengths: Sequence[int]) -> pa.Array:
-    """A point column over all cells; cells that did not record it have its parameter, or nothing, instead."""
-    parts = [_part(name, outcome, length) for outcome, length in zip(cells, lengths, strict=True)]
-    kinds = {part.type for part in parts if not pa.types.is_null(part.type)}
-    if len(kinds) == 1:
-        return pa.concat_arrays([part.cast(kinds.copy().pop()) for part in parts])
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
-        return pa.concat_arrays([part.cast(pa.float64(), safe=False) for part in parts])
-    return pa.concat_arrays([part.cast(pa.string()) for part in parts])
-
-
-def _part(name: str, outcome: Outcome, length: int) -> pa.Array:
-    points = outcome.evidence.points if outcome.evidence else {}
-    if name in points:
-        return pa.array(points[name], from_pandas=False)
-    return _repeated([outcome.task.cell.parameters.get(name)], [length])
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

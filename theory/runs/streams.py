@@ -27,12 +27,21 @@ def identity(key: str, cell: Cell) -> str:
     return json.dumps(whole, sort_keys=True, separators=(",", ":"))
 
 
-def stream(seed: int, key: str, cell: Cell) -> np.random.Generator:
+_REPETITIONS = 0x72657065
+"""One word more of entropy: what repetitions are spawned from must not be what a claim spawns from its own stream."""
+
+
+def stream(seed: int, key: str, cell: Cell, repetition: int = 0) -> np.random.Generator:
     """The cell's random stream: the same in any grid, in any order, in any process.
 
     The seed and the digest of the identity are hashed together by ``SeedSequence``, so that streams of different cells,
-    and of one cell under different seeds, are independent. Philox has the same bits on every platform.
+    and of one cell under different seeds, are independent. Philox has the same bits on every platform. Repetition 0 is
+    the cell itself; the others are spawned from one ``SeedSequence`` of the cell, r the same however many there are.
     """
     digest = hashlib.sha256(identity(key, cell).encode()).digest()
     words = np.frombuffer(digest, dtype="<u4").tolist()  # 32 bits each, the unit in which SeedSequence takes entropy
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
+    if not repetition:
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
+    # The child that SeedSequence.spawn makes at this place, without those before it.
+    child = np.random.SeedSequence([seed, *words, _REPETITIONS], spawn_key=(repetition - 1,))
+    return np.random.Generator(np.random.Philox(child))
