@@ -76,8 +76,8 @@ def _products(network: Network, x: Any, w_star: Any, directions: Any) -> tuple[A
     gram, along = xp.zeros((outputs, outputs)), xp.zeros((directions.shape[0], outputs))
     for delta, one, kernel in zip(deltas, passes, network.kernels(directions), strict=True):
         flat = xp.reshape(delta, (outputs, -1))
-        weighted = xp.reshape(delta * one.norm[:, None], (outputs, -1))
+        weighted = xp.reshape(delta * one.norm[:, None, ...], (outputs, -1))
         gram = gram + weighted @ weighted.T
-        moved = xp.sum(kernel[..., None, None] * one.patches[:, None], axis=2)
+        moved = xp.sum(kernel[..., None, None] * one.patches[:, None, ...], axis=2)
         along = along + xp.reshape(moved, (directions.shape[0], -1)) @ flat.T
     return to_numpy(gram), to_numpy(along)

@@ -36,7 +36,7 @@ class _Loss:
     @property
     def scale(self) -> float:
         """c ‖y‖², the loss of a network that answers 0."""
-        return float(self.factor * (self.y**2).sum())
+        return float(self.factor * array_namespace(self.y).sum(self.y**2))
 
     def _engine(self) -> Any:
         # The kernel is written for float64 on the host.
@@ -44,7 +44,7 @@ class _Loss:
         return compiled if on_host else plain
 
     def _rows(self, argument: str, values: Any, width: int) -> Any:
-        values = checks.array(argument, values, array_namespace(self.y), ndim=(1, 2))
+        values = checks.array(argument, values, shared_namespace(argument, values, self.y), ndim=(1, 2))
         if values.shape[-1] != width:
             raise checks.refuse(argument, f"an array of shape {values.shape}", f"of {width} numbers a network")
         return values
@@ -89,8 +89,9 @@ class ConventionalLoss(_Loss):
     def both(self, w: Float[Any, "*nets p"]) -> tuple[Any, Any]:
         """L(ŵ) and ∇L(ŵ), in one pass."""
         w = self._rows("w", w, self.network.primary)
-        data, _, slope, _ = self._evaluate(w.reshape(-1, w.shape[-1]), None, "tied", 0.0)
-        return data.reshape(w.shape[:-1]), slope.reshape(w.shape)
+        xp = array_namespace(w)
+        data, _, slope, _ = self._evaluate(xp.reshape(w, (-1, w.shape[-1])), None, "tied", 0.0)
+        return xp.reshape(data, w.shape[:-1]), xp.reshape(slope, w.shape)
 
 
 class ExtendedLoss(_Loss):
@@ -154,11 +155,11 @@ class ExtendedLoss(_Loss):
 
     def _all(self, w: Any, u: Any) -> Any:
         w, u = self.rows(w, u)
-        data, penalty, along_u, along_w = self._evaluate(
-            w.reshape(-1, w.shape[-1]), u.reshape(-1, u.shape[-1]), self.form, self.lam
-        )
-        shape = w.shape[:-1]
-        return data.reshape(shape), penalty.reshape(shape), along_u.reshape(u.shape), along_w.reshape(w.shape)
+        xp = array_namespace(w)
+        of_w, of_u = (xp.reshape(part, (-1, part.shape[-1])) for part in (w, u))
+        found = self._evaluate(of_w, of_u, self.form, self.lam)
+        shapes = w.shape[:-1], w.shape[:-1], u.shape, w.shape
+        return tuple(xp.reshape(part, shape) for part, shape in zip(found, shapes, strict=True))
 
     def rows(self, w: Any, u: Any) -> tuple[Any, Any]:
         """The arguments, after making sure of their shapes."""
@@ -230,4 +231,4 @@ def respond(network: Network, x: Any, w: Float[Any, " p"]) -> Float[Any, "c h w"
     """
     xp = array_namespace(w)
     x = _image("x", x, network.input, xp)
-    return plain.forward(network, x, w[None, :], None, "tied")[-1].out[0]
+    return plain.forward(network, x, w[None, :], None, "tied")[-1].out[0, ...]
