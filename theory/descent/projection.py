@@ -98,7 +98,7 @@ def project(
     options = {
         "iterations": checks.integer("iterations", iterations, least=0),
         "memory": checks.integer("memory", memory, least=1),
-        "tolerance": loss.lam * np.sqrt(2 * checks.finite("tolerance", tolerance) * loss.scale),
+        "tolerance": loss.lam * np.sqrt(2 * _least("tolerance", tolerance) * loss.scale),
     }
     if not isinstance(start, str):
         return _finish(loss, w, _solve(loss, w, start, options), np.zeros(w.shape[0], dtype=bool))
@@ -113,6 +113,13 @@ def project(
     if len(found) == 2:
         return _better(loss, w, *found)
     return _finish(loss, w, found[0], np.full(w.shape[0], start == "random"))
+
+
+def _least(argument: str, value: float) -> float:
+    value = checks.finite(argument, value)
+    if value < 0:
+        raise checks.refuse(argument, value, "at least 0")
+    return value
 
 
 def _primary(loss: Any, w: Any) -> Any:

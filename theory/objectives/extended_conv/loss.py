@@ -16,6 +16,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace, shared_namespace
 from theory.objectives.extended_conv import compiled, plain
+from theory.objectives.extended_conv.arguments import image, primary, weights
 from theory.objectives.extended_conv.network import Network
 
 Form = Literal["excess", "free"]
@@ -29,8 +30,8 @@ class _Loss:
             raise checks.refuse("network", type(network).__name__, "a theory.objectives.extended_conv.Network")
         xp = shared_namespace("y", x, y)
         self.network = network
-        self.x = _image("x", x, network.input, xp)
-        self.y = _image("y", y, network.output, xp)
+        self.x = image("x", x, network.input, xp)
+        self.y = image("y", y, network.output, xp)
         self.factor = 0.5 if half else 1.0
 
     @property
@@ -44,10 +45,7 @@ class _Loss:
         return compiled if on_host else plain
 
     def _rows(self, argument: str, values: Any, width: int) -> Any:
-        values = checks.array(argument, values, shared_namespace(argument, values, self.y), ndim=(1, 2))
-        if values.shape[-1] != width:
-            raise checks.refuse(argument, f"an array of shape {values.shape}", f"of {width} numbers a network")
-        return values
+        return weights(argument, values, width, shared_namespace(argument, values, self.y))
 
     def _evaluate(self, w: Any, u: Any, mode: str, lam: float) -> Any:
         return self._engine().evaluate(self.network, self.x, self.y, w, u, mode=mode, factor=self.factor, lam=lam)
@@ -216,19 +214,18 @@ class ExtendedLoss(_Loss):
         )
 
 
-def _image(argument: str, values: Any, shape: tuple[int, int, int], xp: Any) -> Any:
-    values = checks.array(argument, values, xp, ndim=(2, 3))
-    if values.shape != shape and (shape[0] != 1 or values.shape != shape[1:]):
-        raise checks.refuse(argument, f"an array of shape {values.shape}", f"of shape {shape}, as the network's is")
-    return xp.reshape(values, shape)
-
-
 def respond(network: Network, x: Any, w: Float[Any, " p"]) -> Float[Any, "c h w"]:
     """G(x; ŵ), the output of the conventional network.
 
+    Raises
+    ------
+    BadInput
+        If a shape is not the network's, or an entry is NaN or infinite.
+
+    Examples
+    --------
     >>> respond(Network((3, 3), depth=1), np.ones((1, 3, 3)), np.zeros(9)).item()
     0.5
     """
-    xp = array_namespace(w)
-    x = _image("x", x, network.input, xp)
+    x, w = primary(network, x, w)
     return plain.forward(network, x, w[None, :], None, "tied")[-1].out[0, ...]
