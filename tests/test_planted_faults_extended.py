@@ -169,7 +169,10 @@ CHECKS |= {
     "verdict of width": verdict_of(
         width_uniform,
         *(
-            Cell({**PLACE, "lam": lam, "start": "primary", "half": True, "networks": 4, "ticks": 5}, control=control)
+            Cell(
+                {**PLACE, "lam": lam, "start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5},
+                control=control,
+            )
             for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
         ),
         holds=False,

@@ -61,7 +61,7 @@ def widths():
     ]
     program = [pd.DataFrame(rows).assign(preset="program", start=start) for start in ("primary", "random")]
     text = pd.DataFrame(rows)[lambda r: ~r["half"]].assign(preset="text", start="primary")
-    return pd.concat([*program, text]).assign(weights="normal")
+    return pd.concat([*program, text]).assign(weights="normal", iterations=100)
 
 
 ROWS = {

@@ -153,6 +153,7 @@ def width(rows: pd.DataFrame) -> Figure:
     from theory.claims.widths import SEEN
     from theory.report.style import GUIDE, label_outer, looks, panels
 
+    rows = rows[rows["iterations"] == rows["iterations"].min()]
     known = {(preset, start) for preset, start in zip(rows["preset"], rows["start"], strict=True)}
     places = [place for place in PANELS if place in known]
     colours, markers = looks(list(MEASURES))
@@ -218,7 +219,10 @@ DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] =
     "siahkoohi2021.lbfgs": (descents, _DESCENT),
     "siahkoohi2021.adam": (descents, _DESCENT),
     **{
-        f"siahkoohi2021.width_{law}": (width, ("preset", "weights", "start", "half", "lam", *MEASURES))
+        f"siahkoohi2021.width_{law}": (
+            width,
+            ("preset", "weights", "start", "half", "iterations", "lam", *MEASURES),
+        )
         for law in ("uniform", "normal")
     },
 }

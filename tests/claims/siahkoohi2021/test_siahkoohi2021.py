@@ -32,7 +32,7 @@ MODULES = {
     for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width_normal, width_uniform)
 }
 PLACE = {"preset": "program", "weights": "uniform"}
-WIDTH = {"start": "primary", "half": True, "networks": 4, "ticks": 5}
+WIDTH = {"start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5}
 REDUCED = {
     "siahkoohi2021.adam": [Cell({**PLACE, "optimiser": "Adam", "networks": 3})],
     "siahkoohi2021.lbfgs": [Cell({**PLACE, "optimiser": "L-BFGS", "networks": 3})],
