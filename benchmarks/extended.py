@@ -77,7 +77,7 @@ def by_scipy(loss: Any, w: Any) -> Any:
 class Width(OnBackend):
     """What the valley's width comes to at the program's λ, in the mean over some networks."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"]]
 

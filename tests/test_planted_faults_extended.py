@@ -10,9 +10,9 @@ import pytest
 from planting import Plant, all_caught, catches, entry_scaled, scaled
 
 import theory
-from theory.claims import extended
+from theory.claims import extended, widths
 from theory.claims.claim import Cell, Setting
-from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width
+from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width_uniform
 from theory.claims.verdict import Verdict, conclude
 from theory.descent import lbfgs, project
 from theory.landscapes import planes, valleys
@@ -162,15 +162,18 @@ CHECKS |= {
     "verdict of landscape": verdict_of(
         landscape,
         *(
-            Cell({**PLACE, "pair": 0, "ticks": 4, "iterations": 30}, control=control)
+            Cell({**PLACE, "pair": 0, "ticks": 4, "iterations": 30, "ways": False}, control=control)
             for control in ("", landscape.WHOLE)
         ),
     ),
     "verdict of width": verdict_of(
-        width,
+        width_uniform,
         *(
-            Cell({**PLACE, "lam": lam, "start": "primary", "half": True, "networks": 8, "ticks": 5}, control=control)
-            for lam, control in ((0.04, ""), (extended.LIMIT, width.LIMIT))
+            Cell(
+                {**PLACE, "lam": lam, "start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5},
+                control=control,
+            )
+            for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
         ),
         holds=False,
     ),
@@ -229,7 +232,7 @@ PLANTS: dict[str, Plant] = {
     "areas × 1.02": Plant(valleys, "area", scaled(valleys.area, 1.02), ["places"]),
     "a limit that is none": Plant(extended, "LIMIT", 0.04, ["verdict of landscape"]),
     "a tenth wider always": Plant(
-        width, "_ratios", lambda *pair: {"area 10 %": 1.1, "area 5 %": 1.1}, ["verdict of width"]
+        widths, "_ratios", lambda *pair: {"area 10 %": 1.1, "area 5 %": 1.1}, ["verdict of width"]
     ),
 }
 

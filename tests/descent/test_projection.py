@@ -124,6 +124,7 @@ def test_the_outer_descent_fits(outer):
         ({"start": np.zeros((1, 5))}, r"u is an array of shape \(1, 5\)"),
         ({"iterations": -1}, "iterations is -1"),
         ({"memory": 0}, "memory is 0"),
+        ({"tolerance": -1.0}, "tolerance is -1.0; it must be at least 0"),
     ],
 )
 def test_bad_input(more, message):

@@ -255,6 +255,9 @@ X, Y = np.zeros((5, 5)), np.zeros((1, 1))
             r"u is an array of shape \(3, 10\); it must be of as many networks as w",
         ),
         (lambda: curvatures(Network((5, 5), depth=2), X[None], np.zeros(18), np.zeros((1, 18)), 0), "lam is 0.0"),
+        (lambda: curvatures(Network((5, 5), depth=2), X, np.zeros(18), np.zeros((1, 17)), 1), "directions is an array"),
+        (lambda: curvatures(Network((5, 5), depth=2), X[1:], np.zeros(18), np.zeros((1, 18)), 1), "x is an array of"),
+        (lambda: respond(Network((5, 5), depth=2), X, np.zeros(17)), r"w is an array of shape \(17,\)"),
         (lambda: matrix.extended(Network((5, 5)[:2], depth=1).layers[0], np.zeros((1, 9, 2, 2))), "field is an array"),
     ],
 )

@@ -14,19 +14,34 @@ def drawn(name, rows):
         return figures.FIGURES[name].draw(rows)
 
 
-def landscape(pairs=5):
+def landscape(pairs=5, laws=("uniform", "normal")):
     ticks = np.linspace(-4, 4, 5)
+    words = {"objective": "", "optimiser": "", "start": "", "iteration": 0.0}
     rows = [
         {
+            "weights": law,
             "pair": pair,
             "alpha": a,
             "beta": b,
             "conventional_normal": (a * a + b * b) / 32,
             "extended_normal": a * a / 16,
+            **words,
         }
-        for pair, a, b in itertools.product(range(pairs), ticks, ticks)
+        for law, pair, a, b in itertools.product(laws, range(pairs), ticks, ticks)
     ]
-    return pd.DataFrame(rows).assign(weights="uniform")
+    return pd.DataFrame(rows)
+
+
+def ways():
+    """Two starts, two optimisers, on both objectives of one pair."""
+    rows = [
+        {"objective": objective, "optimiser": optimiser, "start": start, "iteration": t, "alpha": 2 - t, "beta": 2.0}
+        for objective, optimiser, start, t in itertools.product(
+            extended_figures.OBJECTIVES, ("L-BFGS", "Adam"), ("a", "b"), (0.0, 1.0, 2.0)
+        )
+    ]
+    more = {"weights": "uniform", "pair": 0, "conventional_normal": 0.0, "extended_normal": 0.0}
+    return pd.DataFrame(rows).assign(**more)
 
 
 def descent():
@@ -41,17 +56,20 @@ def descent():
 
 def widths():
     rows = [
-        {"weights": law, "lam": lam, **dict.fromkeys(extended_figures.MEASURES, 1 + 0.1 * n / lam)}
-        for law, lam, n in itertools.product(("uniform", "normal"), (0.04, 0.4), range(5))
+        {"lam": lam, "half": half, **dict.fromkeys(extended_figures.MEASURES, 1 + 0.1 * n / lam)}
+        for (lam, half), n in itertools.product(((0.04, True), (0.4, True), (0.04, False)), range(15))
     ]
-    return pd.DataFrame(rows).assign(preset="program", start="primary", half=True)
+    program = [pd.DataFrame(rows).assign(preset="program", start=start) for start in ("primary", "random")]
+    text = pd.DataFrame(rows)[lambda r: ~r["half"]].assign(preset="text", start="primary")
+    return pd.concat([*program, text]).assign(weights="normal", iterations=100)
 
 
 ROWS = {
     "siahkoohi2021.landscape": landscape,
     "siahkoohi2021.lbfgs": descent,
     "siahkoohi2021.adam": descent,
-    "siahkoohi2021.width": widths,
+    "siahkoohi2021.width_normal": widths,
+    "siahkoohi2021.width_uniform": widths,
 }
 
 
@@ -63,21 +81,42 @@ def test_every_drawing_is_registered():
 
 def test_landscapes_are_four_pairs_above_each_other():
     axes = drawn("siahkoohi2021.landscape", landscape()).axes
-    assert len(axes) == 2 * extended_figures.PAIRS + 1  # and the colour bar
-    assert [ax.get_ylabel() for ax in (axes[0], axes[4])] == ["conventional\nβ", "extended\nβ"]
+    assert len(axes) == 4 * extended_figures.PAIRS + 1  # and the colour bar
+    labels = [f"w* {law}, {kind}\nβ" for law in ("uniform", "normal") for kind in extended_figures.OBJECTIVES]
+    assert [ax.get_ylabel() for ax in axes[:-1:4]] == labels
+    assert len(drawn("siahkoohi2021.landscape", landscape(laws=("normal",))).axes) == 2 * extended_figures.PAIRS + 1
 
 
-def test_a_descent_is_drawn_relative_to_its_start():
-    *ways, fall = drawn("siahkoohi2021.lbfgs", descent()).axes
-    assert [line.get_ydata()[0] for line in fall.get_lines()] == [1.0, 1.0]
+def test_ways_lie_upon_the_landscape_of_their_objective():
+    figure = drawn("siahkoohi2021.landscape", pd.concat([landscape(), ways()]))
+    # The cross at w*; of each of four ways the line, its start and its end.
+    assert [len(ax.get_lines()) for ax in figure.axes[:5]] == [1 + 4 * 3, 1, 1, 1, 1 + 4 * 3]
+    assert figure.axes[0].get_lines()[1].get_xdata().tolist() == [2.0, 1.0, 0.0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["L-BFGS", "Adam"]
+
+
+def test_a_descent_is_drawn_relative_to_where_the_conventional_one_starts():
+    rows = descent()
+    rows["value"] *= np.where(rows["objective"] == "extended", 0.1, 1.0)
+    *ways, fall = drawn("siahkoohi2021.lbfgs", rows).axes
+    assert [line.get_ydata()[0] for line in fall.get_lines()] == pytest.approx([1.0, 0.1])
     last = [line.get_ydata()[-1] for line in fall.get_lines()]
-    assert last == [pytest.approx(0.8**10), pytest.approx(0.5**10)]
+    assert last == pytest.approx([0.8**10, 0.1 * 0.5**10])
     # Three starts, two runs each, of three lines; and the cross at w*.
     assert [len(ax.get_lines()) for ax in ways] == [3 * 2 * 3 + 1] * 2
 
 
-def test_width_has_a_panel_a_law_and_a_line_a_measure():
-    figure = drawn("siahkoohi2021.width", widths())
-    assert [ax.get_title() for ax in figure.axes] == ["w* uniform", "w* normal"]
-    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
-    assert lines["10 %"].get_ydata().tolist() == pytest.approx([1 + 0.2 / 0.04, 1 + 0.2 / 0.4])
+def test_width_has_a_panel_a_setting_and_a_line_a_measure():
+    figure = drawn("siahkoohi2021.width_normal", widths())
+    assert [ax.get_title() for ax in figure.axes] == [
+        "program, from the primary weights",
+        "program, from W ~ N(0, I)",
+        "text, from the primary weights",
+    ]
+    guides, halves, wholes = 2, 5, 5
+    assert [len(ax.get_lines()) for ax in figure.axes] == [guides + halves + wholes] * 2 + [guides + wholes]
+    first, without = figure.axes[0].get_lines()[2:4]
+    assert first.get_ydata().tolist() == pytest.approx([1 + 0.7 / 0.04, 1 + 0.7 / 0.4])
+    assert without.get_xdata().tolist() == pytest.approx([0.04 / 2**0.5])
+    assert without.get_markerfacecolor() == "none"
+    assert "w* normal" in figure.legends[0].get_title().get_text()

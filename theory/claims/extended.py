@@ -56,23 +56,35 @@ class Pairs(NamedTuple):
 def descend(cell: Cell, setting: Setting) -> Pairs:
     """Both objectives from the same start: a network and a plane for each run, the starts in turn."""
     ends, points = [], {}  # type: ignore[var-annotated]
-    optimise = OPTIMISERS[str(cell.parameters["optimiser"])]
+    optimiser = str(cell.parameters["optimiser"])
     for number in range(int(cell.parameters["networks"])):
         made = problem(cell, setting)
-        plane, conventional = made.plane(rng=setting.rng), made.conventional()
-        start = STARTS[number % len(STARTS)]
-        reduced = theory.descent.Reduced(made.extended(), iterations=INNER, tolerance=TOLERANCE)
-        last = []
-        for name, function in (("conventional", lambda w, _, c=conventional: c.both(w)), ("extended", reduced)):
-            path = [plane.at(*start)[0]]
-            run = optimise(function, path[0][None], watch=lambda *now, path=path: path.append(now[2][0].copy()))
-            last.append(run)
-            _record(points, run, plane, path, {"network": number, "objective": name, "start": str(start)})
-        primary = float(conventional.value(last[1].u)[0])
-        values = [run.value[0] for run in last], [run.log[0, 0] for run in last]
+        plane, start = made.plane(rng=setting.rng), STARTS[number % len(STARTS)]
+        reduced, runs = both(made, plane, start, optimiser, points, {"network": number})
+        primary = float(made.conventional().value(runs[1].u)[0])
+        values = [run.value[0] for run in runs], [run.log[0, 0] for run in runs]
         ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], *values[1]))
     left, right, data, primary, gain, *began = np.array(ends, dtype=float).T
     return Pairs(left, right, data, primary, gain, np.stack(began), points)
+
+
+def both(
+    made: Any,
+    plane: Any,
+    start: tuple[float, float],
+    optimiser: str,
+    points: dict[str, list[Value]],
+    columns: Mapping[str, Value],
+) -> tuple[Any, list[Any]]:
+    """The reduced objective, and the runs on the conventional and on it; their ways on the plane go into ``points``."""
+    conventional, runs = made.conventional(), []
+    reduced = theory.descent.Reduced(made.extended(), iterations=INNER, tolerance=TOLERANCE)
+    for name, function in (("conventional", lambda w, _: conventional.both(w)), ("extended", reduced)):
+        path = [plane.at(*start)[0]]
+        watch = lambda *now, path=path: path.append(now[2][0].copy())  # noqa: E731
+        runs.append(OPTIMISERS[optimiser](function, path[0][None], watch=watch))
+        _record(points, runs[-1], plane, path, {**columns, "objective": name, "start": str(start)})
+    return reduced, runs
 
 
 def _record(points: dict[str, list[Value]], run: Any, plane: Any, path: Any, columns: Mapping[str, Value]) -> None:

@@ -136,9 +136,18 @@ class _State:
         """‖∇‖."""
         return np.sqrt(self._dot(self.slope, self.slope))
 
-    def _at(self, rows: np.ndarray) -> Any:
-        """Numbers of problems, on the backend."""
-        return self.xp.asarray(rows)
+    def _of(self, whole: Any, rows: np.ndarray) -> Any:
+        """These rows of an array on the backend."""
+        return self.xp.take(whole, self.xp.asarray(rows), axis=0)
+
+    def _put(self, whole: Any, rows: np.ndarray, part: Any) -> Any:
+        """The array with other rows in these places; the array standard knows no assignment to numbered rows."""
+        if not rows.size:
+            return whole
+        source, replaced = np.zeros(whole.shape[0], dtype=int), np.zeros(whole.shape[0], dtype=bool)
+        source[rows], replaced[rows] = np.arange(rows.size), True
+        here = self.xp.reshape(self.xp.asarray(replaced), (-1,) + (1,) * (whole.ndim - 1))
+        return self.xp.where(here, self._of(part, source), whole)
 
     def _dot(self, a: Any, b: Any) -> Any:
         return to_numpy(self.xp.sum(a * b, axis=-1))
@@ -146,16 +155,16 @@ class _State:
     def iterate(self, rows: np.ndarray, trials: int, watch: Any) -> None:
         """One iteration of these problems; one whose search fails forgets its pairs, or, having none, has ended."""
         d = self.direction(rows)
-        along = self._dot(self.slope[self._at(rows)], d)
+        along = self._dot(self._of(self.slope, rows), d)
         down = along < 0
         failed = rows[~down]
-        rows, d, along = rows[down], d[self._at(np.flatnonzero(down))], along[down]
+        rows, d, along = rows[down], self._of(d, np.flatnonzero(down)), along[down]
         found, value, point, slope = self.search(rows, d, along, trials)
         failed = np.concatenate([failed, rows[~found]])
         self.active[failed[self.count[failed] == 0]] = False
         self.count[failed] = 0
-        moved, chosen = rows[found], self._at(np.flatnonzero(found))
-        self.remember(moved, point[chosen], slope[chosen])
+        moved, chosen = rows[found], np.flatnonzero(found)
+        self.remember(moved, self._of(point, chosen), self._of(slope, chosen))
         self.value[moved] = value[found]
         self.taken[moved] += 1
         self.log[moved, self.taken[moved]] = value[found]
@@ -164,22 +173,21 @@ class _State:
 
     def direction(self, rows: np.ndarray) -> Any:
         """−H∇. A problem's newest pair is the last of its memory; places that hold none yet have share 0."""
-        d = -self.slope[self._at(rows)]
+        d = -self._of(self.slope, rows)
+        steps, turns = self._of(self.steps, rows), self._of(self.turns, rows)
         share = np.zeros((rows.size, self.memory))
         known = np.arange(self.memory) >= self.memory - self.count[rows][:, None]
         for m in reversed(range(self.memory)):
             if known[:, m].any():
-                share[:, m] = np.where(
-                    known[:, m], self._dot(self.steps[self._at(rows), m], d) / self.curved[rows, m], 0
-                )
-                d = d - self.xp.asarray(share[:, m])[:, None] * self.turns[self._at(rows), m]
-        last = self._dot(self.turns[self._at(rows), -1], self.turns[self._at(rows), -1])
+                share[:, m] = np.where(known[:, m], self._dot(steps[:, m, :], d) / self.curved[rows, m], 0)
+                d = d - self.xp.asarray(share[:, m])[:, None] * turns[:, m, :]
+        last = self._dot(turns[:, -1, :], turns[:, -1, :])
         first = np.where(self.count[rows] > 0, self.curved[rows, -1] / np.where(last > 0, last, 1), 1.0)
         d = self.xp.asarray(first)[:, None] * d
         for m in range(self.memory):
             if known[:, m].any():
-                more = share[:, m] - self._dot(self.turns[self._at(rows), m], d) / self.curved[rows, m]
-                d = d + self.xp.asarray(np.where(known[:, m], more, 0))[:, None] * self.steps[self._at(rows), m]
+                more = share[:, m] - self._dot(turns[:, m, :], d) / self.curved[rows, m]
+                d = d + self.xp.asarray(np.where(known[:, m], more, 0))[:, None] * steps[:, m, :]
         return d
 
     def search(self, rows: np.ndarray, d: Any, along: Any, trials: int) -> tuple[Any, Any, Any, Any]:
@@ -187,7 +195,7 @@ class _State:
         length = np.where(self.count[rows] > 0, 1.0, np.minimum(1.0, 1 / self.size()[rows]))
         low, high, best = np.zeros(rows.size), np.full(rows.size, np.inf), np.zeros(rows.size)
         value = np.full(rows.size, np.nan)
-        point, slope = self.u[self._at(rows)], self.slope[self._at(rows)]
+        point, slope = self._of(self.u, rows), self._of(self.slope, rows)
         pending = np.arange(rows.size)
         for trial in range(trials + 1):
             if trial == trials:  # the longest step that met the first condition, where there is one
@@ -195,16 +203,17 @@ class _State:
                 length[pending] = best[pending]
             if not pending.size:
                 break
-            chosen = self._at(pending)
-            there = self.u[self._at(rows[pending])] + self.xp.asarray(length[pending])[:, None] * d[chosen]
+            ahead = self._of(d, pending)
+            there = self._of(self.u, rows[pending]) + self.xp.asarray(length[pending])[:, None] * ahead
             now, gradient = self.function(there, rows[pending])
             now = np.asarray(to_numpy(now))
             self.evaluations[rows[pending]] += 1
-            point[chosen], slope[chosen], value[pending] = there, gradient, now
+            point, slope = self._put(point, pending, there), self._put(slope, pending, gradient)
+            value[pending] = now
             if trial == trials:
                 break
             lower = now <= self.value[rows[pending]] + ARMIJO * length[pending] * along[pending]
-            flat = self._dot(gradient, d[chosen]) >= WOLFE * along[pending]
+            flat = self._dot(gradient, ahead) >= WOLFE * along[pending]
             best[pending] = np.where(lower, length[pending], best[pending])
             low[pending] = np.where(lower, length[pending], low[pending])
             high[pending] = np.where(lower, high[pending], length[pending])
@@ -218,13 +227,16 @@ class _State:
         """Move there, and keep the pair that led there if it curves upwards."""
         if not rows.size:
             return
-        step, turn = point - self.u[self._at(rows)], slope - self.slope[self._at(rows)]
-        self.u[self._at(rows)], self.slope[self._at(rows)] = point, slope
+        step, turn = point - self._of(self.u, rows), slope - self._of(self.slope, rows)
+        self.u, self.slope = self._put(self.u, rows, point), self._put(self.slope, rows, slope)
         product = self._dot(step, turn)
         kept = np.flatnonzero(product > 0)
-        chosen, rows = self._at(kept), rows[kept]
-        at = self._at(rows)
-        for pairs, new in ((self.steps, step), (self.turns, turn)):
-            pairs[at] = self.xp.concat([pairs[at, 1:], new[chosen][:, None]], axis=1)
+        rows = rows[kept]
+        self.steps, self.turns = (
+            self._put(
+                pairs, rows, self.xp.concat([self._of(pairs, rows)[:, 1:, :], self._of(new, kept)[:, None, :]], axis=1)
+            )
+            for pairs, new in ((self.steps, step), (self.turns, turn))
+        )
         self.curved[rows] = np.concatenate([self.curved[rows, 1:], product[kept][:, None]], axis=1)
         self.count[rows] = np.minimum(self.count[rows] + 1, self.memory)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import checks
-from theory.arrays import array_namespace, to_numpy
+from theory.arrays import array_namespace, shared_namespace, to_numpy
 from theory.descent.lbfgs import TRIALS, minimise
 
 Start = Literal["primary", "random", "better"]
@@ -94,11 +94,11 @@ def project(
     >>> bool(found.value[0] < 0.02), bool(found.gain[0] < 1e-9)
     (True, True)
     """
-    w = checks.array("w", w, array_namespace(loss.y), ndim=(2,))
+    w = checks.array("w", w, shared_namespace("w", w, loss.y), ndim=(2,))
     options = {
         "iterations": checks.integer("iterations", iterations, least=0),
         "memory": checks.integer("memory", memory, least=1),
-        "tolerance": loss.lam * np.sqrt(2 * checks.finite("tolerance", tolerance) * loss.scale),
+        "tolerance": loss.lam * np.sqrt(2 * _least("tolerance", tolerance) * loss.scale),
     }
     if not isinstance(start, str):
         return _finish(loss, w, _solve(loss, w, start, options), np.zeros(w.shape[0], dtype=bool))
@@ -115,6 +115,13 @@ def project(
     return _finish(loss, w, found[0], np.full(w.shape[0], start == "random"))
 
 
+def _least(argument: str, value: float) -> float:
+    value = checks.finite(argument, value)
+    if value < 0:
+        raise checks.refuse(argument, value, "at least 0")
+    return value
+
+
 def _primary(loss: Any, w: Any) -> Any:
     xp = array_namespace(w)
     return xp.zeros((w.shape[0], loss.own)) if loss.form == "excess" else loss.network.spread(w)
@@ -128,8 +135,9 @@ def _solve(loss: Any, w: Any, u: Any, options: Any) -> tuple[Any, Any, Any]:
         return found[:3]
 
     def function(points: Any, rows: Any) -> tuple[Any, Any]:
-        at = array_namespace(w).asarray(rows)
-        return loss.value(w[at], points), loss.gradient(w[at], points)[1]
+        xp = array_namespace(w)
+        here = xp.take(w, xp.asarray(rows), axis=0)
+        return loss.value(here, points), loss.gradient(here, points)[1]
 
     plain = minimise(function, u, **options)
     return plain.u, plain.taken, plain.evaluations
@@ -173,7 +181,7 @@ class Reduced:
         else:
             found = project(self.loss, w, start=self._start, rng=self._rng, **self._options)
         for place, number in enumerate(numbers):
-            self._u[number] = found.u[place]
+            self._u[number] = found.u[place, ...]
             self.data[number] = float(found.data[place])
             self.gain[number] = max(self.gain.get(number, 0.0), float(found.gain[place]))
         return xp.asarray(found.value), found.gradient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,31 +35,61 @@ MEASURES = {
 
 
 def landscapes(rows: pd.DataFrame) -> Figure:
-    """Conventional landscapes above extended ones (the paper's Figures 1 and 2), a column for a pair of directions."""
+    """Conventional landscapes above extended ones (the paper's Figures 1 and 2), a column for a pair of directions.
+
+    Upon them the ways of both optimisers (Figure 3), where they were recorded.
+    """
     from matplotlib.figure import Figure
 
-    law = rows["weights"].iloc[0]
-    rows = rows[rows["weights"] == law]
-    pairs = sorted(rows["pair"].unique())[:PAIRS]
-    figure = Figure(figsize=(2.3 * len(pairs) + 0.9, 4.9))
-    grid = figure.subplots(2, len(pairs), sharex=True, sharey=True, squeeze=False)
+    laws, pairs = list(rows["weights"].unique()), sorted(rows["pair"].unique())[:PAIRS]
+    kinds = [(law, objective) for law in laws for objective in OBJECTIVES]
+    figure = Figure(figsize=(2.3 * len(pairs) + 0.9, 2.3 * len(kinds) + 0.6))
+    grid = figure.subplots(len(kinds), len(pairs), sharex=True, sharey=True, squeeze=False)
     drawn: Any = None
+    for line, (law, objective) in enumerate(kinds):
+        for column, pair in enumerate(pairs):
+            here = rows[(rows["weights"] == law) & (rows["pair"] == pair)]
+            drawn = _landscape(grid[line, column], here[here["objective"] == ""], f"{objective}_normal")
+            _upon(grid[line, column], here[here["objective"] == objective])
+        grid[line, 0].set_ylabel(f"w* {law}, {objective}\nβ")
     for column, pair in enumerate(pairs):
-        here = rows[rows["pair"] == pair]
-        for line, objective in enumerate(OBJECTIVES):
-            table = here.pivot(index="beta", columns="alpha", values=f"{objective}_normal")
-            ax = grid[line, column]
-            drawn = ax.contourf(table.columns, table.index, table.to_numpy(), levels=LEVELS, cmap="cividis")
-            ax.contour(table.columns, table.index, table.to_numpy(), levels=LEVELS[1:4], colors="white", linewidths=0.7)
-            ax.plot(0, 0, marker="x", color="white", markersize=4)
-            ax.set(aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4))
         grid[0, column].set_title(f"network {pair + 1}")
-        grid[1, column].set_xlabel("α")
-    for line, objective in enumerate(OBJECTIVES):
-        grid[line, 0].set_ylabel(f"{objective}\nβ")
+        grid[-1, column].set_xlabel("α")
     label = "ρ = (L − min) / (max − min)"
-    figure.colorbar(drawn, ax=grid, label=label, ticks=LEVELS, spacing="uniform", shrink=0.8)
+    figure.colorbar(drawn, ax=grid, label=label, ticks=LEVELS, spacing="uniform", shrink=0.8 / len(laws), aspect=15)
+    handles = [line for line in grid[0, 0].get_lines() if not line.get_label().startswith("_")]
+    if handles:
+        title = "from the crosses, 200 iterations, projected on the plane; ends are dots, × is w*"
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, title=title)
     return figure
+
+
+def _landscape(ax: Axes, rows: pd.DataFrame, column: str) -> Any:
+    table = rows.pivot(index="beta", columns="alpha", values=column)
+    drawn = ax.contourf(table.columns, table.index, table.to_numpy(), levels=LEVELS, cmap="cividis")
+    ax.contour(table.columns, table.index, table.to_numpy(), levels=LEVELS[1:4], colors="white", linewidths=0.5)
+    ax.plot(0, 0, marker="x", color="white", markersize=4)
+    ax.set(aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4), xlim=(-4, 4), ylim=(-4, 4))
+    return drawn
+
+
+def _upon(ax: Axes, rows: pd.DataFrame) -> None:
+    """The ways of L-BFGS and of Adam, with dark edges so that they are seen on light and dark."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    edge = [Stroke(linewidth=2.0, foreground="black"), Normal()]
+    looks: dict[str, dict[str, Any]] = {
+        "L-BFGS": {"color": "white"},
+        "Adam": {"color": "#F0A030", "linestyle": (0, (3, 1))},
+    }
+    for optimiser, look in looks.items():
+        here = rows[rows["optimiser"] == optimiser]
+        for number, start in enumerate(here["start"].unique()):
+            way = here[here["start"] == start].sort_values("iteration")
+            alpha, beta = way["alpha"].to_numpy(), way["beta"].to_numpy()
+            ax.plot(alpha, beta, linewidth=1.0, label="_" if number else optimiser, path_effects=edge, **look)
+            ax.plot(alpha[0], beta[0], marker="P", color=look["color"], mec="black", markersize=5, mew=0.5)
+            ax.plot(alpha[-1], beta[-1], marker="o", color=look["color"], mec="black", markersize=3.5, mew=0.5)
 
 
 def descents(rows: pd.DataFrame) -> Figure:
@@ -74,10 +105,12 @@ def descents(rows: pd.DataFrame) -> Figure:
         _ways(ax, rows[rows["objective"] == objective])
         ax.set(title=f"{objective}: the ways of {PATHS} runs a start", xlabel="α")
     left.set_ylabel("β")
+    begun = rows[(rows["iteration"] == 0) & (rows["objective"] == OBJECTIVES[0])]
+    first = begun.set_index("network")["value"]
     looks: list[dict[str, Any]] = [{"color": COLOURS[0]}, {"color": COLOURS[2], **DASHED}]
     for objective, look in zip(OBJECTIVES, looks, strict=True):
-        _fall(right, rows[rows["objective"] == objective], objective, look)
-    right.set(yscale="log", xlabel="iteration", ylabel="objective / at the start")
+        _fall(right, rows[rows["objective"] == objective], first, objective, look)
+    right.set(yscale="log", xlabel="iteration", ylabel="objective / conventional one at the start")
     right.set_title(f"median and {BAND} % of the runs")
     right.legend()
     return figure
@@ -99,8 +132,7 @@ def _ways(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set(aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
 
 
-def _fall(ax: Axes, rows: pd.DataFrame, label: str, look: Mapping[str, Any]) -> None:
-    first = rows[rows["iteration"] == 0].set_index("network")["value"]
+def _fall(ax: Axes, rows: pd.DataFrame, first: pd.Series, label: str, look: Mapping[str, Any]) -> None:
     table = rows.assign(part=rows["value"] / rows["network"].map(first)).pivot(
         index="iteration", columns="network", values="part"
     )
@@ -109,31 +141,70 @@ def _fall(ax: Axes, rows: pd.DataFrame, label: str, look: Mapping[str, Any]) -> 
     ax.fill_between(low.index, low, high, color=look["color"], alpha=0.16, linewidth=0)
 
 
+PANELS = {
+    ("program", "primary"): "program, from the primary weights",
+    ("program", "random"): "program, from W ~ N(0, I)",
+    ("text", "primary"): "text, from the primary weights",
+    ("text", "random"): "text, from W ~ N(0, I)",
+}
+
+
 def width(rows: pd.DataFrame) -> Figure:
-    """By how much the extended valley is wider, against λ; a panel for each law of w*."""
+    """By how much the extended valley is wider, against λ; a panel for each setting and auxiliary start."""
+    from theory.claims.widths import SEEN
     from theory.report.style import GUIDE, label_outer, looks, panels
 
-    rows = rows[(rows["preset"] == "program") & (rows["start"] == "primary") & rows["half"]]
-    laws = list(rows["weights"].unique())
+    rows = rows[rows["iterations"] == rows["iterations"].min()]
+    known = {(preset, start) for preset, start in zip(rows["preset"], rows["start"], strict=True)}
+    places = [place for place in PANELS if place in known]
     colours, markers = looks(list(MEASURES))
-    figure, axes = panels(len(laws), width=4.2, height=3.4)
-    for ax, law in zip(axes, laws, strict=True):
-        here = rows[rows["weights"] == law]
-        ax.axhline(1.0, color=GUIDE, linewidth=0.9, linestyle=":")
-        for measure, name in MEASURES.items():
-            by = here.groupby("lam")[measure]
-            low, middle, high = (by.quantile(q) for q in (0.5 - BAND / 200, 0.5, 0.5 + BAND / 200))
-            ax.plot(middle.index, middle, color=colours[measure], marker=markers[measure], mec="white", label=name)
-            ax.fill_between(low.index, low, high, color=colours[measure], alpha=0.12, linewidth=0)
-        ax.set(title=f"w* {law}", xscale="log", yscale="log")
-    label_outer(axes, "λ", "extended / conventional width")
+    figure, axes = panels(len(places), width=4.4, height=3.2)
+    for ax, (preset, start) in zip(axes, places, strict=True):
+        here = rows[(rows["preset"] == preset) & (rows["start"] == start)]
+        for level, line in ((1.0, "-"), (SEEN, ":")):
+            ax.axhline(level, color=GUIDE, linewidth=0.9, linestyle=line)
+        for measure in MEASURES:
+            _medians(ax, here[here["half"]], measure, colours[measure], markers[measure], filled=True)
+            _medians(ax, here[~here["half"]], measure, colours[measure], markers[measure], filled=False)
+        ax.set(title=PANELS[preset, start], xscale="log", yscale="log")
+    label_outer(axes, "λ of the objective with ½ (without: λ/√2)", "extended / conventional width")
+    _width_legend(figure, colours, markers, rows["weights"].iloc[0])
+    return figure
+
+
+def _medians(ax: Axes, rows: pd.DataFrame, measure: str, colour: str, marker: str, *, filled: bool) -> None:
+    """Medians over the networks, and the limits of the law's median; without ½ an objective's λ counts as λ/√2."""
+    from theory.claims.verdict import median
+
+    if rows.empty:
+        return
+    lams = sorted(rows["lam"].unique())
+    middle, low, high = zip(*(median(rows.loc[rows["lam"] == lam, measure]) for lam in lams), strict=True)
+    lam = [one if filled else one / math.sqrt(2) for one in lams]
+    ax.plot(
+        lam, middle, color=colour, marker=marker, mec="white" if filled else colour, mfc=colour if filled else "none"
+    )
+    ax.fill_between(lam, low, high, color=colour, alpha=0.12, linewidth=0)
+    if len(lam) == 1:
+        ax.vlines(lam, low, high, color=colour, linewidth=0.8)
+
+
+def _width_legend(figure: Figure, colours: Mapping[str, str], markers: Mapping[str, str], law: str) -> None:
+    from matplotlib.lines import Line2D
+
+    from theory.claims.verdict import CONFIDENCE
+
+    limits = f"medians of the networks and their {100 * CONFIDENCE:g} % limits"
+    handles = [
+        Line2D([], [], color=colours[name], marker=markers[name], mec="white", label=label)
+        for name, label in MEASURES.items()
+    ]
     figure.legend(
-        *axes[0].get_legend_handles_labels(),
+        handles=handles,
         loc="outside lower center",
         ncols=5,
-        title=f"median and {BAND} % of the networks; 1 is no wider",
+        title=f"w* {law}; {limits}; hollow: without ½; dotted: 1.05",
     )
-    return figure
 
 
 _DESCENT = ("preset", "weights", "objective", "network", "start", "iteration", "value", "alpha", "beta")
@@ -141,9 +212,18 @@ _DESCENT = ("preset", "weights", "objective", "network", "start", "iteration", "
 DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] = {
     "siahkoohi2021.landscape": (
         landscapes,
-        ("weights", "pair", "alpha", "beta", "conventional_normal", "extended_normal"),
+        (
+            *("weights", "pair", "alpha", "beta", "conventional_normal", "extended_normal"),
+            *("objective", "optimiser", "start", "iteration"),
+        ),
     ),
     "siahkoohi2021.lbfgs": (descents, _DESCENT),
     "siahkoohi2021.adam": (descents, _DESCENT),
-    "siahkoohi2021.width": (width, ("preset", "weights", "start", "half", "lam", *MEASURES)),
+    **{
+        f"siahkoohi2021.width_{law}": (
+            width,
+            ("preset", "weights", "start", "half", "iterations", "lam", *MEASURES),
+        )
+        for law in ("uniform", "normal")
+    },
 }

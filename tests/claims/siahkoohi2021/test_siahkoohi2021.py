@@ -12,24 +12,41 @@ import math
 import numpy as np
 import pytest
 
-from theory.claims import extended, registry
+from theory.claims import extended, registry, widths
 from theory.claims.claim import Cell, Setting
-from theory.claims.siahkoohi2021 import adam, curvature, envelope, landscape, lbfgs, limits, primary, width
+from theory.claims.siahkoohi2021 import (
+    adam,
+    curvature,
+    envelope,
+    landscape,
+    lbfgs,
+    limits,
+    primary,
+    width_normal,
+    width_uniform,
+)
 from theory.claims.verdict import Verdict, conclude, judge
 
-MODULES = {module.CLAIM.key: module for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width)}
+MODULES = {
+    module.CLAIM.key: module
+    for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width_normal, width_uniform)
+}
 PLACE = {"preset": "program", "weights": "uniform"}
-WIDTH = {"start": "primary", "half": True, "networks": 8, "ticks": 7}
+WIDTH = {"start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5}
 REDUCED = {
     "siahkoohi2021.adam": [Cell({**PLACE, "optimiser": "Adam", "networks": 3})],
     "siahkoohi2021.lbfgs": [Cell({**PLACE, "optimiser": "L-BFGS", "networks": 3})],
     "siahkoohi2021.primary": [Cell({**PLACE, "optimiser": name, "networks": 3}) for name in extended.OPTIMISERS],
-    "siahkoohi2021.width": [
-        Cell({**PLACE, "lam": lam, **WIDTH}, control=control)
-        for lam, control in ((0.04, ""), (extended.LIMIT, width.LIMIT))
-    ],
+    **{
+        f"siahkoohi2021.width_{law}": [
+            Cell({**PLACE, "weights": law, "lam": lam, **WIDTH}, control=control)
+            for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
+        ]
+        for law in ("normal", "uniform")
+    },
     "siahkoohi2021.landscape": [
-        Cell({**PLACE, "pair": 0, "ticks": 5, "iterations": 40}, control=control) for control in ("", landscape.WHOLE)
+        Cell({**PLACE, "pair": 0, "ticks": 5, "iterations": 40, "ways": False}, control=control)
+        for control in ("", landscape.WHOLE)
     ],
     "siahkoohi2021.envelope": [
         Cell({**PLACE, "lam": lam, "networks": 2}, control=control)
@@ -125,10 +142,10 @@ def test_points_are_equally_long_columns_without_gaps(key):
 
 
 def test_a_limit_is_no_wider():
-    control = [f for f in findings("siahkoohi2021.width") if f.control == width.LIMIT]
+    control = [f for f in findings("siahkoohi2021.width_uniform") if f.control == widths.LIMIT]
     assert len(control) == 5
     for finding in control:
-        assert judge(finding, width.CLAIM.relation) is Verdict.VIOLATED
+        assert judge(finding, width_uniform.CLAIM.relation) is Verdict.VIOLATED
         # At most (‖J‖/λ)² / 2 = 4e-7 in a curvature, and no more of a level or an area.
         assert finding.measured == pytest.approx(1, abs=1e-5)
 

@@ -9,7 +9,7 @@ from theory.claims.siahkoohi2021.lbfgs import CONTROLS, FORMS, settings
 
 
 def cells(profile: Profile) -> list[Cell]:
-    return settings(profile, "Adam", 15, 42)
+    return settings(profile, "Adam", 15, 51)
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:

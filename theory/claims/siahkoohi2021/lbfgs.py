@@ -29,7 +29,7 @@ def settings(profile: Profile, optimiser: str, quick: int, paper: int) -> list[C
 
 
 def cells(profile: Profile) -> list[Cell]:
-    return settings(profile, "L-BFGS", 15, 42)
+    return settings(profile, "L-BFGS", 15, 51)
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:

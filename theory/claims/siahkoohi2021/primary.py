@@ -11,7 +11,7 @@ from theory.claims.siahkoohi2021.lbfgs import settings
 
 
 def cells(profile: Profile) -> list[Cell]:
-    return [cell for optimiser in extended.OPTIMISERS for cell in settings(profile, optimiser, 6, 24)]
+    return [cell for optimiser in extended.OPTIMISERS for cell in settings(profile, optimiser, 6, 36)]
 
 
 def measure(cell: Cell, setting: Setting) -> Evidence:

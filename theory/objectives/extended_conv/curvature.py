@@ -21,6 +21,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace, to_numpy
 from theory.objectives.extended_conv import plain
+from theory.objectives.extended_conv.arguments import primary, weights
 from theory.objectives.extended_conv.network import Network
 
 
@@ -47,6 +48,13 @@ def curvatures(
 ) -> Curvature:
     """The curvatures of both objectives at w*, y = G(x; w*), along some directions, for some λ > 0.
 
+    Raises
+    ------
+    BadInput
+        If a shape is not the network's, an entry is NaN or infinite, or a λ is not above 0.
+
+    Examples
+    --------
     >>> network = Network((5, 5), depth=2)
     >>> rng = np.random.default_rng(0)
     >>> w, d = rng.standard_normal(18), rng.standard_normal((1, 18))
@@ -56,6 +64,8 @@ def curvatures(
     """
     factor = 1.0 if half else 2.0
     lams = np.array([checks.positive("lam", lam) for lam in np.atleast_1d(lams)])
+    x, w_star = primary(network, x, w_star)
+    directions = weights("directions", directions, network.primary, array_namespace(w_star), ndim=(2,))
     gram, along = _products(network, x, w_star, directions)
     values, vectors = np.linalg.eigh(gram)
     parts = (along @ vectors) ** 2
@@ -76,8 +86,8 @@ def _products(network: Network, x: Any, w_star: Any, directions: Any) -> tuple[A
     gram, along = xp.zeros((outputs, outputs)), xp.zeros((directions.shape[0], outputs))
     for delta, one, kernel in zip(deltas, passes, network.kernels(directions), strict=True):
         flat = xp.reshape(delta, (outputs, -1))
-        weighted = xp.reshape(delta * one.norm[:, None], (outputs, -1))
+        weighted = xp.reshape(delta * one.norm[:, None, ...], (outputs, -1))
         gram = gram + weighted @ weighted.T
-        moved = xp.sum(kernel[..., None, None] * one.patches[:, None], axis=2)
+        moved = xp.sum(kernel[..., None, None] * one.patches[:, None, ...], axis=2)
         along = along + xp.reshape(moved, (directions.shape[0], -1)) @ flat.T
     return to_numpy(gram), to_numpy(along)

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace, shared_namespace
 from theory.objectives.extended_conv import compiled, plain
+from theory.objectives.extended_conv.arguments import image, primary, weights
 from theory.objectives.extended_conv.network import Network
 
 Form = Literal["excess", "free"]
@@ -29,14 +30,14 @@ class _Loss:
             raise checks.refuse("network", type(network).__name__, "a theory.objectives.extended_conv.Network")
         xp = shared_namespace("y", x, y)
         self.network = network
-        self.x = _image("x", x, network.input, xp)
-        self.y = _image("y", y, network.output, xp)
+        self.x = image("x", x, network.input, xp)
+        self.y = image("y", y, network.output, xp)
         self.factor = 0.5 if half else 1.0
 
     @property
     def scale(self) -> float:
         """c ‖y‖², the loss of a network that answers 0."""
-        return float(self.factor * (self.y**2).sum())
+        return float(self.factor * array_namespace(self.y).sum(self.y**2))
 
     def _engine(self) -> Any:
         # The kernel is written for float64 on the host.
@@ -44,10 +45,7 @@ class _Loss:
         return compiled if on_host else plain
 
     def _rows(self, argument: str, values: Any, width: int) -> Any:
-        values = checks.array(argument, values, array_namespace(self.y), ndim=(1, 2))
-        if values.shape[-1] != width:
-            raise checks.refuse(argument, f"an array of shape {values.shape}", f"of {width} numbers a network")
-        return values
+        return weights(argument, values, width, shared_namespace(argument, values, self.y))
 
     def _evaluate(self, w: Any, u: Any, mode: str, lam: float) -> Any:
         return self._engine().evaluate(self.network, self.x, self.y, w, u, mode=mode, factor=self.factor, lam=lam)
@@ -89,8 +87,9 @@ class ConventionalLoss(_Loss):
     def both(self, w: Float[Any, "*nets p"]) -> tuple[Any, Any]:
         """L(ŵ) and ∇L(ŵ), in one pass."""
         w = self._rows("w", w, self.network.primary)
-        data, _, slope, _ = self._evaluate(w.reshape(-1, w.shape[-1]), None, "tied", 0.0)
-        return data.reshape(w.shape[:-1]), slope.reshape(w.shape)
+        xp = array_namespace(w)
+        data, _, slope, _ = self._evaluate(xp.reshape(w, (-1, w.shape[-1])), None, "tied", 0.0)
+        return xp.reshape(data, w.shape[:-1]), xp.reshape(slope, w.shape)
 
 
 class ExtendedLoss(_Loss):
@@ -154,11 +153,11 @@ class ExtendedLoss(_Loss):
 
     def _all(self, w: Any, u: Any) -> Any:
         w, u = self.rows(w, u)
-        data, penalty, along_u, along_w = self._evaluate(
-            w.reshape(-1, w.shape[-1]), u.reshape(-1, u.shape[-1]), self.form, self.lam
-        )
-        shape = w.shape[:-1]
-        return data.reshape(shape), penalty.reshape(shape), along_u.reshape(u.shape), along_w.reshape(w.shape)
+        xp = array_namespace(w)
+        of_w, of_u = (xp.reshape(part, (-1, part.shape[-1])) for part in (w, u))
+        found = self._evaluate(of_w, of_u, self.form, self.lam)
+        shapes = w.shape[:-1], w.shape[:-1], u.shape, w.shape
+        return tuple(xp.reshape(part, shape) for part, shape in zip(found, shapes, strict=True))
 
     def rows(self, w: Any, u: Any) -> tuple[Any, Any]:
         """The arguments, after making sure of their shapes."""
@@ -215,19 +214,18 @@ class ExtendedLoss(_Loss):
         )
 
 
-def _image(argument: str, values: Any, shape: tuple[int, int, int], xp: Any) -> Any:
-    values = checks.array(argument, values, xp, ndim=(2, 3))
-    if values.shape != shape and (shape[0] != 1 or values.shape != shape[1:]):
-        raise checks.refuse(argument, f"an array of shape {values.shape}", f"of shape {shape}, as the network's is")
-    return xp.reshape(values, shape)
-
-
 def respond(network: Network, x: Any, w: Float[Any, " p"]) -> Float[Any, "c h w"]:
     """G(x; ŵ), the output of the conventional network.
 
+    Raises
+    ------
+    BadInput
+        If a shape is not the network's, or an entry is NaN or infinite.
+
+    Examples
+    --------
     >>> respond(Network((3, 3), depth=1), np.ones((1, 3, 3)), np.zeros(9)).item()
     0.5
     """
-    xp = array_namespace(w)
-    x = _image("x", x, network.input, xp)
-    return plain.forward(network, x, w[None, :], None, "tied")[-1].out[0]
+    x, w = primary(network, x, w)
+    return plain.forward(network, x, w[None, :], None, "tied")[-1].out[0, ...]

@@ -50,7 +50,7 @@ def unpatched(layer: Layer, p: Float[Any, "nets t h w"]) -> Float[Any, "nets c r
     a = xp.zeros((p.shape[0], layer.c_in, layer.rows + 2 * layer.pad, layer.columns + 2 * layer.pad), dtype=p.dtype)
     for t in range(layer.c_in * k * k):
         c, i, j = t // k**2, t // k % k, t % k
-        a[:, c, i : i + h, j : j + w] += p[:, t]
+        a[:, c, i : i + h, j : j + w] += p[:, t, ...]
     return a[:, :, layer.pad : layer.pad + layer.rows, layer.pad : layer.pad + layer.columns]
 
 
@@ -68,11 +68,11 @@ def forward(network: Network, x: Any, w: Any, u: Any, mode: str) -> list[Pass]:
         p = patches(layer, a)
         norm = xp.sqrt(xp.sum(p**2, axis=1))
         if mode == "free":
-            z = xp.sum(network.fields(u)[place] * p[:, None], axis=2)
+            z = xp.sum(network.fields(u)[place] * p[:, None, ...], axis=2)
         else:
-            z = xp.sum(network.kernels(w)[place][..., None, None] * p[:, None], axis=2)
+            z = xp.sum(network.kernels(w)[place][..., None, None] * p[:, None, ...], axis=2)
         if mode == "excess":
-            z = z + network.excess(u)[place] * norm[:, None]
+            z = z + network.excess(u)[place] * norm[:, None, ...]
         a = sigmoid(z)
         passes.append(Pass(p, norm, a))
     return passes
@@ -92,14 +92,18 @@ def backward(
         delta = back * out * (1 - out)
         if mode == "free":
             weights = network.fields(u)[place]
-            own = delta[:, :, None] * p[:, None]
+            own = delta[:, :, None, ...] * p[:, None, ...]
         else:
             weights = network.kernels(w)[place][..., None, None]
-            own = xp.sum(delta[:, :, None] * p[:, None], axis=(-2, -1)) if mode == "tied" else delta * norm[:, None]
-        to_patches = xp.sum(weights * delta[:, :, None], axis=1)
+            own = (
+                xp.sum(delta[:, :, None, ...] * p[:, None, ...], axis=(-2, -1))
+                if mode == "tied"
+                else delta * norm[:, None, ...]
+            )
+        to_patches = xp.sum(weights * delta[:, :, None, ...], axis=1)
         if mode == "excess":
             rate = xp.sum(network.excess(u)[place] * delta, axis=1) / xp.where(norm > 0, norm, 1)
-            to_patches = to_patches + rate[:, None] * p
+            to_patches = to_patches + rate[:, None, ...] * p
         back = unpatched(layer, to_patches)
         along_z.append(delta)
         along_own.append(xp.reshape(own, (w.shape[0], -1)))
@@ -123,7 +127,8 @@ def evaluate(
         return data, xp.zeros_like(data), slope, slope
     if mode == "excess":
         parts = [
-            xp.sum(d[:, :, None] * p[:, None], axis=(-2, -1)) for d, (p, _, _) in zip(along_z, passes, strict=True)
+            xp.sum(d[:, :, None, ...] * p[:, None, ...], axis=(-2, -1))
+            for d, (p, _, _) in zip(along_z, passes, strict=True)
         ]
         outer = xp.concat([xp.reshape(part, (w.shape[0], -1)) for part in parts], axis=1)
         return data, lam**2 / 2 * xp.sum(u**2, axis=1), slope + lam**2 * u, outer
@@ -139,8 +144,10 @@ def weights_of(network: Network, x: Any, w: Any, s: Any) -> Any:
     for s_here, w_here, (p, norm, _) in zip(
         network.excess(s), network.kernels(w), forward(network, x, w, s, "excess"), strict=True
     ):
-        unit = p / xp.where(norm > 0, norm, 1)[:, None]
-        parts.append(xp.reshape(w_here[..., None, None] + s_here[:, :, None] * unit[:, None], (w.shape[0], -1)))
+        unit = p / xp.where(norm > 0, norm, 1)[:, None, ...]
+        parts.append(
+            xp.reshape(w_here[..., None, None] + s_here[:, :, None, ...] * unit[:, None, ...], (w.shape[0], -1))
+        )
     return xp.concat(parts, axis=1)
 
 
@@ -154,8 +161,8 @@ def excesses_of(network: Network, x: Any, w: Any, u: Any) -> Any:
     for w_here, u_here, (p, norm, _) in zip(
         network.kernels(w), network.fields(u), forward(network, x, w, u, "free"), strict=True
     ):
-        along = xp.sum((u_here - w_here[..., None, None]) * p[:, None], axis=2)
-        parts.append(xp.reshape(along / xp.where(norm > 0, norm, 1)[:, None], (w.shape[0], -1)))
+        along = xp.sum((u_here - w_here[..., None, None]) * p[:, None, ...], axis=2)
+        parts.append(xp.reshape(along / xp.where(norm > 0, norm, 1)[:, None, ...], (w.shape[0], -1)))
     return xp.concat(parts, axis=1)
 
 
@@ -166,9 +173,9 @@ def excesses_of_normal(network: Network, x: Any, w: Any, normal: Any) -> Any:
     for layer, kernel, drawn in zip(network.layers, network.kernels(w), network.excess(normal), strict=True):
         p = patches(layer, a)
         norm = xp.sqrt(xp.sum(p**2, axis=1))
-        tied = xp.sum(kernel[..., None, None] * p[:, None], axis=2)
-        parts.append(xp.reshape(drawn - tied / xp.where(norm > 0, norm, 1)[:, None], (w.shape[0], -1)))
-        a = sigmoid(drawn * norm[:, None])
+        tied = xp.sum(kernel[..., None, None] * p[:, None, ...], axis=2)
+        parts.append(xp.reshape(drawn - tied / xp.where(norm > 0, norm, 1)[:, None, ...], (w.shape[0], -1)))
+        a = sigmoid(drawn * norm[:, None, ...])
     return xp.concat(parts, axis=1)
 
 
@@ -177,6 +184,6 @@ def along_patches(network: Network, x: Any, w: Any, s: Any) -> Any:
     xp = array_namespace(w)
     parts = []
     for s_here, (p, norm, _) in zip(network.excess(s), forward(network, x, w, s, "excess"), strict=True):
-        unit = p / xp.where(norm > 0, norm, 1)[:, None]
-        parts.append(xp.reshape(xp.sum(s_here[:, :, None] * unit[:, None], axis=(-2, -1)), (w.shape[0], -1)))
+        unit = p / xp.where(norm > 0, norm, 1)[:, None, ...]
+        parts.append(xp.reshape(xp.sum(s_here[:, :, None, ...] * unit[:, None, ...], axis=(-2, -1)), (w.shape[0], -1)))
     return xp.concat(parts, axis=1)
