@@ -129,7 +129,7 @@ CLAIM = Claim(
         "(gabor2017.worst_start); where a run comes near the truth all the same, the root's kink keeps it jumping "
         "(gabor2017.kink), and of the two ends of a jump of ηs across the truth one is ηs/2 away or more; and a larger "
         "step throws it out of any valley (gabor2017.stability). The derivative is right (gabor2017.gradient). Which "
-        "of them an asker sees depends on the step: in small steps θ comes to rest in a false minimum, and above the step "
+        "of them an asker sees depends on the step: in small steps θ comes to rest in a false minimum, and above "
         "2(1 + μ)/f'' of the flattest false minimum (gabor2017.rest) it is thrown from valley to valley for ever, "
         "which is what was asked about. Form 'cycles' fails with momentum on the photograph: 4 radians over the slope "
         "are 0.59 of that step for the false minimum next to the start, where the run comes to rest; without momentum "

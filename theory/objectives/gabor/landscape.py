@@ -99,7 +99,7 @@ def landscape(circle: Circle, problem: int = 0) -> Landscape:
 def _minimum(circle: Circle, angle: float, peaks: Any) -> Minimum:
     left = peaks[np.argmin((angle - peaks) % (2 * math.pi))]
     right = left + min((peak - left) % (2 * math.pi) or 2 * math.pi for peak in peaks)
-    true, loss = bool(circle.off(angle) < NEAR), _loss(circle, angle)
+    true, loss = bool(circle.off(np.array(angle)) < NEAR), _loss(circle, angle)
     depth = min(_loss(circle, rim) for rim in (left, right)) - loss
     curvature = float(circle.curvature(angle)[0])
     if circle.kind == "rmse":
