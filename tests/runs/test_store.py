@@ -154,17 +154,21 @@ class TestWriting:
 
     def test_that_fails_half_way_leaves_the_old_file(self, written, monkeypatch):
         _, path = written()
-        before = path.read_bytes()
+        before, write = path.read_bytes(), pq.ParquetWriter.write_table
 
-        def fail(table, file, **options):
-            file.write(b"half")
+        def fail(writer, table):
+            write(writer, table)
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(pq, "write_table", fail)
+        monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
         with pytest.raises(BadInput, match=r"out is .*quick \(No space left on device\)"):
             written()
         assert path.read_bytes() == before
         assert names(path.parent) == ["fake.holds.parquet"]
+
+    def test_metadata_stands_in_the_file_once(self, written):
+        _, path = written()
+        assert [key for key in pq.read_metadata(path).metadata if key != store.METADATA] == []
 
     def test_over_a_damaged_file_keeps_it(self, written, tmp_path):
         _, path = written()

@@ -77,11 +77,16 @@ def write(result: ClaimResult, provenance: Mapping[str, Any], folder: Path, *, w
     """
     path = folder / f"{result.claim.key}.parquet"
     content = {"provenance": dict(provenance), "claim": claim_document(result), "seconds": _seconds(result)}
-    table = rows(result, provenance).replace_schema_metadata({METADATA: dumps(content, indent=None).encode()})
+    table = rows(result, provenance)
     try:
         _rescue(path, warn or _warn)
-        with replacing(path) as file:
-            pq.write_table(table, file, compression="zstd")
+        # Arrow's own schema would hold the metadata a second time, in base64.
+        with (
+            replacing(path) as file,
+            pq.ParquetWriter(file, table.schema, compression="zstd", store_schema=False) as writer,
+        ):
+            writer.write_table(table)
+            writer.add_key_value_metadata({METADATA: dumps(content, indent=None).encode()})
     except OSError as error:
         raise refuse("out", f"{folder} ({error.strerror or error})", "a folder that can be written") from None
     return path

@@ -72,9 +72,7 @@ def _rate(yes: Any, predicted: float, relation: Relation, form: str, fits: Any, 
 
 
 def _columns(fits: Any) -> dict[str, Any]:
-    names = theory.objectives.gabor.PARAMETERS
-    fitted = dict(zip(names, fits.parameters, strict=True))
-    return {"r2": fits.r2, "blob_r2": fits.blob_r2, "called": fits.gaborlike, **fitted}
+    return {"r2": fits.r2.astype(np.float32), "blob_r2": fits.blob_r2.astype(np.float32), "called": fits.gaborlike}
 
 
 CLAIM = Claim(

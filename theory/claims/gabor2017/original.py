@@ -92,8 +92,8 @@ def _control(cell: Cell, moments: Any, circle: Any) -> Finding:
 def _columns(circle: Any, disc: Any, path: dict[int, Any], cured: list[Any]) -> dict[str, Any]:
     """Rows of three kinds: the landscape, the asker's runs (one a jump), and the cured run, with |z|."""
     theta = -math.pi + 2 * math.pi * np.arange(361) / 360
-    shown = theory.descent.gradient.spaced(len(cured) - 1, 120)
-    late = np.unique(np.concatenate([shown, np.arange(len(cured) - 41, len(cured))]))
+    shown = theory.descent.gradient.spaced(len(cured) - 1, 80)
+    late = np.unique(np.concatenate([shown, np.arange(len(cured) - 21, len(cured))]))
     runs = [("landscape", 0.0, np.arange(361), theta, np.ones(361))]
     for k, jump in enumerate(JUMPS):
         angles = np.array([path[t][0, k] for t in late])

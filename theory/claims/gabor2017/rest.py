@@ -20,7 +20,7 @@ TAIL, AT_REST, ABOVE = 100, 1e-6, 1.1
 
 
 def cells(profile: Profile) -> list[Cell]:
-    pictures, steps = (8, 1500) if profile == "quick" else (40, 5000)
+    pictures, steps = (8, 1500) if profile == "quick" else (15, 5000)
     base: dict[str, Value] = {"on": "", "momentum": 0.0, "pictures": pictures, "steps": steps}
     return [Cell({**base, "on": on, "momentum": mu}) for on in gabors.IMAGES for mu in (0.0, 0.9)]
 

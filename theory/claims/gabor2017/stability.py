@@ -27,7 +27,7 @@ DRAWN = np.linspace(0.1, 2.2, 43)
 
 
 def cells(profile: Profile) -> list[Cell]:
-    pictures = 5 if profile == "quick" else 30
+    pictures = 5 if profile == "quick" else 12
     momenta = (0.0, 0.9) if profile == "quick" else (0.0, 0.5, 0.9, 0.99)
     base: dict[str, Value] = {"on": "", "loss": "mse", "momentum": 0.0, "pictures": 1}
     kinds = [(on, 1) for on in gabors.POPULATIONS] + [(on, pictures) for on in gabors.IMAGES]
