@@ -34,6 +34,25 @@ class PopulationDescent(Timed):
         turn(circle.gradient, angles(1000), HeavyBall(1 / circle.steepest()[:, None]), 1000)
 
 
+class PopulationDescentInFive(Timed):
+    """A thousand starts and a thousand steps in θ, λ, σ, γ and ψ on the population loss of white noise."""
+
+    version = "1"
+    params: list[Any] = [["numpy"]]
+
+    def prepare(self) -> None:
+        """The starts, and what is compiled."""
+        self.loss = GaborLoss(white(TRUTH.size), TRUTH, "mse", PARAMETERS[:5])
+        rng = np.random.default_rng(SEED)
+        self.start = self.loss.teacher[:, None] * (1 + 0.1 * rng.standard_normal((5, 1000)))
+        self.start[0] = angles(1000)[0]
+        self.loss.gradient(self.start)
+
+    def run(self) -> None:
+        """All steps of all starts."""
+        turn(self.loss.gradient, self.start, HeavyBall(1e-5), 1000)
+
+
 class ImageDescent(Timed):
     """On an image of 256×256: its moments, then 64 starts and 200 steps."""
 

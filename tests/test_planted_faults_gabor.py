@@ -17,6 +17,7 @@ from theory.objectives.gabor import (
     GaborFilter,
     GaborLoss,
     PlaneLoss,
+    compiled,
     gradient_errors,
     landscape,
     moments,
@@ -41,6 +42,14 @@ def derivatives() -> None:
     """All six of every loss, by complex steps."""
     for kind in ("mse", "rmse", "correlation"):
         assert gradient_errors(GaborLoss(of_image(IMAGE, 9), TRUTH, kind, PARAMETERS)).max() < 1e-12
+
+
+def many() -> None:
+    """The same of so many starts that they are compiled, and their values."""
+    for kind in ("mse", "rmse", "correlation"):
+        for seen in (white(9), of_image(IMAGE, 9)):
+            loss = GaborLoss(seen, TRUTH, kind, PARAMETERS)
+            assert gradient_errors(loss, -(-compiled.LEAST // 81)).max() < 1e-12
 
 
 def pixel() -> None:
@@ -140,7 +149,7 @@ def noise() -> None:
 
 CHECKS = {
     check.__name__: check
-    for check in (derivatives, pixel, windows, curvature, circle, chart, disc, plane, methods, noise)
+    for check in (derivatives, many, pixel, windows, curvature, circle, chart, disc, plane, methods, noise)
 }
 
 
@@ -159,7 +168,7 @@ def one_side_only(gram, x, offset, size, rows, columns, xp):
         OFFSET(gram, 1.02 * x, offset, size, rows, columns, xp)
 
 
-PARTS, OFFSET = filters._Parts, moments._offset
+PARTS, OFFSET = filters.Parts, moments._offset
 
 PLANTS = {
     **{
@@ -179,6 +188,9 @@ PLANTS = {
         ["windows"],
     ),
     "outer gradient × 1.02": Plant(GaborLoss, "_outer", scaled(GaborLoss._outer, 1.02), ["derivatives", "circle"]),
+    "compiled ∂g/∂q × 1.02": Plant(compiled, "_chained", scaled(compiled._chained, 1.02), ["many"]),
+    "compiled g × 1.02": Plant(compiled, "filters", scaled(compiled.filters, 1.02), ["many"]),
+    "Σ e² × 1.02": Plant(compiled, "pulled", entry_scaled(compiled.pulled, 1, 1.02), ["many"]),
     "ℓ'' × 1.02": Plant(GaborLoss, "curvature", scaled(GaborLoss.curvature, 1.02), ["curvature"]),
     "overlap × 1.02": Plant(Circle, "_overlap", scaled(Circle._overlap, 1.02), ["circle", "disc"]),
     "energy × 1.02": Plant(Circle, "_energy", scaled(Circle._energy, 1.02), ["circle", "disc"]),

@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 MNIST = RESULTS.parent.parent / "shared" / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
 MNIST_DIGEST = "f966a3e8779722c6c789a8423c2f6ea28428ab30f46387c02cf6cea04a1444a0"
 ON_IMAGES = ("du2018.fig3c", "du2018.fig3d", "du2018.fig4", "du2018.interpolation", "jagadeesan2022.images")
-UNDER_WAY = ("gabor2017.", "siahkoohi2021.")
+UNDER_WAY = ("siahkoohi2021.",)
 """Papers whose paper profile has not been run."""
 
 STORES = {"digits": RESULTS, "MNIST": RESULTS / "mnist"}
@@ -39,6 +39,8 @@ SAMPLE = [
     ("du2018.restarts", {"dim": 2}),
     ("du2018.schedule", {"law": "sphere", "dim": 2}),
     ("du2018.sgd", {"law": "sphere", "step": "sharp"}),
+    ("gabor2017.population", {"what": "mean", "side": 32}),
+    ("gabor2017.worst_start", {"on": "white population", "loss": "rmse"}),
     ("gunasekar2018.one_sample", {}),
     ("jagadeesan2022.one_channel", {"dim": 8}),
     ("shahverdi2024.neurovariety", {}),

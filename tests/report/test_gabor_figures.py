@@ -41,6 +41,12 @@ def stability():
     return rows.assign(value=np.where(rows["over_threshold"] < 1, 0.0, 0.3))
 
 
+def rest():
+    grid = itertools.product(KINDS, (0.0, 0.9), (0.0, 0.1, 1.1, 10.0))
+    rows = pd.DataFrame(grid, columns=["on", "momentum", "over_limit"])
+    return rows.assign(moved=np.where(rows["over_limit"] > 1, 0.5, 0.0))
+
+
 def population():
     grid = itertools.product((15, 31), (0.5, 1.0), (4.0, 6.0), (2.0, 3.0))
     rows = pd.DataFrame(grid, columns=["size", "gamma", "wavelength_", "sigma_"])
@@ -55,7 +61,7 @@ def remedies():
     return rows.assign(pictures=120, rate=rate, rate_low=rate - 0.05, rate_high=np.minimum(rate + 0.05, 1))
 
 
-ROWS = {f"gabor2017.{rows.__name__}": rows for rows in (original, kink, stability, population, remedies)}
+ROWS = {f"gabor2017.{rows.__name__}": rows for rows in (original, kink, stability, rest, population, remedies)}
 
 
 def drawn(key, rows=None):

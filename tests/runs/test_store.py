@@ -155,7 +155,8 @@ class TestPacking:
         words = pa.array([None, "a"] * 2500)
         table = pa.table({"x.y": bits.view(np.float64), "z": bits.astype(np.uint32).view(np.float32), "word": words})
         with (tmp_path / "a").open("wb") as file:
-            store.pack(table, "{}", file)
+            with store.packing(file, table.schema, {}) as out:
+                out.write_table(table)
         again = pq.read_table(tmp_path / "a")
         assert again.schema.equals(table.schema)
         assert again["x.y"].to_numpy().view(np.uint64).tolist() == bits.tolist()
@@ -163,8 +164,9 @@ class TestPacking:
         assert again["word"].equals(table["word"])
 
     def test_of_nothing(self, tmp_path):
-        with (tmp_path / "a").open("wb") as file:
-            store.pack(pa.table({"x": pa.array([], pa.float64()), "y": pa.array([], pa.null())}), "{}", file)
+        table = pa.table({"x": pa.array([], pa.float64()), "y": pa.array([], pa.null())})
+        with (tmp_path / "a").open("wb") as file, store.packing(file, table.schema, {}) as out:
+            out.write_table(table)
         assert pq.read_table(tmp_path / "a").num_rows == 0
 
 

@@ -11,6 +11,7 @@ from theory.descent.records import guaranteed, least, tidy
 from theory.descent.remedies import REMEDIES, Task
 from theory.descent.steps import Admissible, Along, Constant, Prescribed, Progress, Scaled, Schedule, StepRule
 from theory.descent.stochastic import descend_stochastically
+from theory.descent.transient import Transient, transient
 
 __all__ = [
     "REMEDIES",
@@ -33,6 +34,7 @@ __all__ = [
     "Schedule",
     "StepRule",
     "Task",
+    "Transient",
     "adam",
     "descend",
     "descend_stochastically",
@@ -42,5 +44,6 @@ __all__ = [
     "minimise",
     "project",
     "tidy",
+    "transient",
     "turn",
 ]

@@ -71,3 +71,11 @@ where a layer's kernels, own weights, padded input, padded output and norms begi
 ARMIJO, WOLFE = 1e-4, 0.9
 """Of a line search: the part of the promised decrease that must be there, and of the slope that may be left (Nocedal
 & Wright 2006, Section 6.1)."""
+
+# -------------------------------------------------------------------------------------------- theory.kernels.gabor_sums
+
+SUMS = 8
+"""Sums over the pixels of a Gabor filter that its gradient is made of."""
+
+LARGEST = 600.0
+"""Largest half² (1 + γ²)/σ²: factors then lie within e^±300, and so do their products."""

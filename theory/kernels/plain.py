@@ -1,6 +1,7 @@
 """The twins of the compiled kernels in NumPy: the same arguments and results, slowly.
 
-Those of :mod:`theory.kernels.sides` go image by image, those of :mod:`theory.kernels.filter_step` unit by unit.
+Those of :mod:`theory.kernels.sides` go image by image, those of :mod:`theory.kernels.filter_step` unit by unit, and
+those of :mod:`theory.kernels.gabor_sums` take an exponential and a turn for every pixel.
 """
 
 from __future__ import annotations
@@ -96,3 +97,28 @@ def several(
 
 
 single = several
+
+
+def _responses(q: Any, size: int) -> tuple[Any, Any, Any]:
+    """h of every pixel and start, as a complex number, and the places x and y."""
+    theta, wavelength, sigma, gamma, psi, amplitude = q
+    places = np.arange(size) - (size - 1) / 2
+    x, y = np.repeat(places, size)[:, None], np.tile(places, size)[:, None]
+    along, across = x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
+    exponent = -(along**2 + (gamma * across) ** 2) / (2 * sigma**2)
+    return amplitude * np.exp(exponent + 1j * (2 * np.pi / wavelength * along + psi)), x, y
+
+
+def filters(q: Float[np.ndarray, "6 n"], size: int, lanes: Any, g: Float[np.ndarray, " pixels_times_n"]) -> None:
+    """Every filter's pixels."""
+    g[:] = _responses(q, size)[0].real.ravel()
+
+
+def sums(q: Any, size: int, places: Any, outer: Any, true: Any, lanes: Any, out: Any) -> None:
+    """Σ eg, Σ eg x², Σ eg xy, Σ eg y², Σ es, Σ es x, Σ es y, Σ e² of every start."""
+    h, x, y = _responses(q, size)
+    e = outer.reshape(h.shape) if outer.size else h.real - true[:, None]
+    g, s = e * h.real, e * h.imag
+    out[:] = np.stack(
+        [np.sum(one, axis=0) for one in (g, g * x * x, g * x * y, g * y * y, s, s * x, s * y, e**2)]
+    ).ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ WINDOW = 40
 """Iterations of the cycle that are drawn."""
 
 NAMES = {"white": "white noise", "smooth": "smooth noise", "photo": "photograph"}
+
+SETTLES = 0.9
+"""Momentum with which 400 steps shrink a deviation by 0.9²⁰⁰ = 1e-9."""
 
 TURN = (-180, -90, 0, 90, 180)
 
@@ -118,7 +122,10 @@ def kink(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9.8, 3.4))
     left, right = figure.subplots(1, 2)
     momenta = sorted(rows["momentum"].unique().tolist())
-    one = rows[(rows["on"] == rows["on"].iloc[-1]) & (rows["momentum"] == momenta[0])]
+    plain = rows[rows["momentum"] == momenta[0]]
+    # The last kind of image on which all runs are about the truth; if there is none, the last.
+    far = plain.assign(far=(plain["off"] / plain["predicted_jump"]).abs()).groupby("on", sort=False)["far"].max()
+    one = plain[plain["on"] == [*far.index[-1:], *far.index[far < 1]][-1]]
     jumps = sorted(one["predicted_jump"].unique().tolist())
     colours, markers = looks(jumps)
     for jump in jumps:
@@ -164,7 +171,8 @@ def stability(rows: pd.DataFrame) -> Figure:
     from theory.report.style import GUIDE, label_outer, looks, panels
 
     losses, momenta = list(rows["loss"].unique()), sorted(rows["momentum"].unique().tolist())
-    momenta = list(dict.fromkeys((momenta[0], momenta[-1])))
+    # With more momentum than SETTLES a run from so far has not come down in as many steps.
+    momenta = list(dict.fromkeys((momenta[0], max(mu for mu in momenta if mu <= SETTLES))))
     kinds = list(rows["on"].unique())
     colours, markers = looks(kinds)
     figure, axes = panels(len(losses) * len(momenta), width=4.0, height=2.9)
@@ -185,26 +193,59 @@ def stability(rows: pd.DataFrame) -> Figure:
     return figure
 
 
+def rest(rows: pd.DataFrame) -> Figure:
+    """The largest move at the end of each run against its step; a panel for each momentum.
+
+    Steps are over the largest at which the flattest false minimum is stable: to the right of 1 no run can rest.
+    """
+    from theory.report.style import GUIDE, label_outer, looks, panels
+
+    momenta, kinds = sorted(rows["momentum"].unique().tolist()), list(rows["on"].unique())
+    colours, markers = looks(kinds)
+    figure, axes = panels(len(momenta), width=4.4, height=3.0)
+    for ax, momentum in zip(axes, momenta, strict=True):
+        for kind in kinds:
+            here = rows[(rows["on"] == kind) & (rows["momentum"] == momentum) & (rows["over_limit"] > 0)]
+            look = {"color": colours[kind], "marker": markers[kind], "markersize": 3.5, "markeredgewidth": 0.3}
+            level = here["moved"].clip(lower=LEAST)
+            ax.plot(here["over_limit"], level, label=kind, linestyle="none", markeredgecolor="white", **look)
+        ax.axvline(1, color=GUIDE, linestyle=":", linewidth=1.3)
+        ax.axhline(1e-6, color=GUIDE, linewidth=0.8)
+        ax.set(xscale="log", yscale="log", title=f"momentum {momentum:g}")
+    label_outer(axes, "step / largest stable step", "largest last move |Δθ|")
+    said = "descent on the root; largest stable step: 2(1 + μ)/f'' at the flattest false minimum; at rest: below 1e-6"
+    figure.suptitle(said, fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(kinds))
+    return figure
+
+
 def population(rows: pd.DataFrame) -> Figure:
     """Which part of the circle drains into the truth, over λ and σ; a panel for each γ and size of the filter.
 
     The number below is that of the minima on a half-turn.
     """
-    from theory.report.style import label_outer, panels
+    from matplotlib.figure import Figure
 
     rows = rows[(rows["what"] == "landscape") & (rows["psi"] == 0)]
-    shown = rows[["size", "gamma"]].drop_duplicates().sort_values(["size", "gamma"]).to_dict("records")
-    waves, sigmas = (sorted(rows[name].unique().tolist()) for name in ("wavelength_", "sigma_"))
-    figure, axes = panels(len(shown), width=0.62 * len(waves) + 1.4, height=0.42 * len(sigmas) + 1.1)
-    for ax, panel in zip(axes, shown, strict=True):
-        here = rows[(rows["size"] == panel["size"]) & (rows["gamma"] == panel["gamma"])]
+    sizes, gammas, waves, sigmas = (
+        sorted(rows[name].unique().tolist()) for name in ("size", "gamma", "wavelength_", "sigma_")
+    )
+    across, up = 0.47 * len(waves) * len(gammas) + 0.6, (0.36 * len(sigmas) + 0.5) * len(sizes) + 0.5
+    figure = Figure(figsize=(across, up))
+    axes = figure.subplots(len(sizes), len(gammas), squeeze=False)
+    for ax, (size, gamma) in zip(axes.ravel(), itertools.product(sizes, gammas), strict=True):
+        here = rows[(rows["size"] == size) & (rows["gamma"] == gamma)]
+        if here.empty:
+            ax.remove()
+            continue
         for row in here.to_dict("records"):
             place = waves.index(row["wavelength_"]), sigmas.index(row["sigma_"])
             _tile(ax, *place, row["share"], f"{row['share']:.0%}\n{row['minima']:g}")
-        side = int(panel["size"])
         _tiled(ax, [f"{x:g}" for x in waves], [f"{y:g}" for y in sigmas])
-        ax.set(title=f"γ = {panel['gamma']:g}, {side}×{side} pixels")
-    label_outer(axes, "wavelength λ", "σ")
+        lowest = size == sizes[-1] or rows[(rows["size"] > size) & (rows["gamma"] == gamma)].empty
+        first = gamma == rows[rows["size"] == size]["gamma"].min()
+        ax.set(title=f"γ = {gamma:g}, {size:g}×{size:g} pixels")
+        ax.set(xlabel="wavelength λ" if lowest else "", ylabel="σ" if first else "")
     figure.suptitle("part of the circle that drains into the truth; below, minima on a half-turn", fontsize=9)
     return figure
 
@@ -251,6 +292,7 @@ DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] =
     "gabor2017.original": (original, ("on", "momentum", "what", "jump", "iteration", "theta", "rmse")),
     "gabor2017.kink": (kink, ("on", "momentum", "predicted_jump", "iteration", "off")),
     "gabor2017.stability": (stability, ("on", "loss", "momentum", "over_threshold", "value")),
+    "gabor2017.rest": (rest, ("on", "momentum", "over_limit", "moved")),
     "gabor2017.population": (population, ("what", "psi", "size", "gamma", "wavelength_", "sigma_", "share", "minima")),
     "gabor2017.remedies": (remedies, ("on", "whitened", "pictures", "remedy", "rate", "rate_low", "rate_high")),
 }

@@ -14,7 +14,7 @@ from theory.claims import registry
 from theory.claims.claim import Cell, Setting
 from theory.claims.verdict import Verdict, conclude, judge
 
-KEYS = ("gradient", "worst_start", "kink", "stability", "population", "remedies", "original")
+KEYS = ("gradient", "worst_start", "kink", "stability", "rest", "population", "remedies", "original")
 MODULES = {key: importlib.import_module(f"theory.claims.gabor2017.{key}") for key in KEYS}
 PLACE = {"loss": "rmse", "pictures": 1, "size": 15, "start": -math.pi / 4}
 KINK = {"on": "smooth", "loss": "rmse", "momentum": 0.0, "pictures": 2, "steps": 800}
@@ -37,8 +37,9 @@ SMALL = {
     ],
     "stability": [
         Cell({"on": "white", "loss": loss, "momentum": mu, "pictures": 2})
-        for loss, mu in (("mse", 0.0), ("correlation", 0.9))
+        for loss, mu in (("mse", 0.0), ("correlation", 0.9), ("mse", 0.99))
     ],
+    "rest": [Cell({"on": "smooth", "momentum": 0.9, "pictures": 6, "steps": 800})],
     "population": [
         Cell({**BASE, "gamma": 1.0}),
         Cell({**BASE, "what": "mean", "side": 48, "pictures": 400}),
@@ -102,11 +103,12 @@ def test_the_cycle_is_predicted_to_its_second_order():
     assert {f.predicted for f in findings("kink", "jump")} == set(MODULES["kink"].JUMPS)
 
 
-def test_thresholds_are_found_within_a_thousandth():
-    """Two sections into 33 parts leave a bracket of 4^(1/1089) = 1.0013."""
+def test_thresholds_are_found():
+    """Two sections into 33 parts leave a bracket of 4^(1/1089) = 1.0013; runs tell a hundredth below from above."""
     for finding in findings("stability"):
         if not finding.control:
-            assert finding.measured == pytest.approx(finding.predicted, rel=2e-3)
+            assert finding.measured == pytest.approx(finding.predicted, rel=1e-2 + 2e-3)
+            assert 0 < min(finding.margins.values()) <= 1
 
 
 def test_the_table_of_remedies():

@@ -91,6 +91,20 @@ def test_the_landscape_is_that_counted_on_a_grid(kind, truth):
             assert chart.basin(start).angle == pytest.approx(theta[place], abs=1e-3)
 
 
+def test_curvatures_at_the_minima_are_those_of_the_gradient():
+    """A central difference of the exact gradient, off by h²f⁗/6."""
+    for kind in LOSSES:
+        circle = Circle(SEEN[9], TRUTHS[0], kind)
+        for problem in range(3):
+            for one in landscape(circle, problem).minima:
+                at = np.full((3, 1), one.angle)
+                slopes = (circle.gradient(at + 1e-5) - circle.gradient(at - 1e-5)) / 2e-5
+                if one.true and kind == "rmse":
+                    assert one.curvature == math.inf
+                else:
+                    assert one.curvature == pytest.approx(slopes[problem, 0], rel=1e-6)
+
+
 def test_zeros_of_series_with_known_ones():
     cosine = Series.sampled(lambda theta: np.cos(3 * theta) - 0.5)
     expected = sorted((k * 2 * math.pi + s * math.pi / 3) / 3 % (2 * math.pi) for k in range(3) for s in (-1, 1))
@@ -170,6 +184,21 @@ class TestDiagnosis:
         found = diagnose(white(15), GaborFilter(), start=0.7, step=1.0, loss="mse")
         assert (found.outcome, found.cycle) == ("cycles", None)
         assert not next(advice for advice in found.advice if advice.name == "step").good
+
+    def test_above_the_restless_step_it_cycles_and_below_it_rests(self):
+        image = textures("white", 1, 64, rng=RNG(0))[0]
+        limit = diagnose(image, GaborFilter(), start=-math.pi / 4, step=1e-3).restless_step
+        flattest = min(
+            one.curvature for one in landscape(Circle(of_images(image[None], 15), GaborFilter(), "rmse")).minima
+        )
+        assert limit == pytest.approx(2 / flattest)
+        above = diagnose(image, GaborFilter(), start=-math.pi / 4, step=1.1 * limit)
+        assert (above.outcome, above.reaches) == ("cycles", False)
+        assert "thrown about for ever" in above.advice[4].sentence
+
+    def test_a_start_on_a_maximum_stays_there(self):
+        found = diagnose(white(15), GaborFilter(), start=-math.pi / 4, step=1e-3)
+        assert (found.outcome, found.reaches) == ("balanced", False)
 
     def test_so_many_starts_are_needed_that_one_is_in_the_valley(self):
         found = diagnose(white(15), GaborFilter(), start=0.0, step=1e-3, loss="mse")

@@ -16,6 +16,7 @@ from theory.objectives.gabor import (
     GaborFilter,
     GaborLoss,
     WindowMoments,
+    compiled,
     complex_step,
     filtered,
     gradient_errors,
@@ -178,3 +179,33 @@ def test_bad_input_is_one_clear_line(make, words):
     with pytest.raises(BadInput, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("seen", [0, 1], ids=["white", "image"])
+@pytest.mark.parametrize("truth", [GaborFilter(size=9, sigma=2.0), GaborFilter(0.3, 4.0, 1.7, 1.4, 0.8, 0.7, size=8)])
+def test_many_starts_are_compiled_and_exact(kind, seen, truth, monkeypatch):
+    """By complex steps; and bit for bit the same for the starts before a ragged end."""
+    moments = [white(truth.size), of_images(textures("white", 1, 24, rng=RNG(0)), truth.size)[0]][seen]
+    loss = GaborLoss(moments, truth, kind, PARAMETERS)
+    monkeypatch.setattr(compiled, "LEAST", 0)
+    assert gradient_errors(loss, 67).max() < 1e-12
+    w = np.repeat(loss.teacher[:, None], 19, axis=1) * (1 + 0.1 * RNG(1).standard_normal((6, 19)))
+    fast = loss.gradient(w), loss.value(w)
+    monkeypatch.setattr(compiled, "LEAST", math.inf)
+    # Sums of 81 terms, of products of powers that are off by some tens of roundings.
+    np.testing.assert_allclose(fast[0], loss.gradient(w), rtol=0, atol=1e-12 * np.abs(fast[0]).max())
+    np.testing.assert_allclose(fast[1], loss.value(w), rtol=1e-12)
+
+
+def test_what_the_loops_do_not_serve(monkeypatch):
+    monkeypatch.setattr(compiled, "LEAST", 0)
+    good = np.repeat(GaborFilter().parameters[:, None], 3, axis=1)
+    assert compiled.serves(good, 15)
+    assert not compiled.serves(good.astype(complex), 15)
+    for row, value in ((2, 0.0), (2, 0.1), (3, 40.0), (5, 0.0), (1, 0.0), (0, np.nan), (4, np.inf)):
+        bad = good.copy()
+        bad[row, 1] = value
+        assert not compiled.serves(bad, 15)
+    monkeypatch.setattr(compiled, "LEAST", 4 * 225)
+    assert not compiled.serves(good, 15)

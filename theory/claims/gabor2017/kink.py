@@ -21,7 +21,7 @@ AWAY, TAIL, DRAWN = 0.1, 200, 60
 
 def cells(profile: Profile) -> list[Cell]:
     quick = profile == "quick"
-    pictures, steps = (8, 1500) if quick else (20, 5000)
+    pictures, steps = (8, 1500) if quick else (12, 5000)
     base: dict[str, Value] = {"on": "", "loss": "rmse", "momentum": 0.0, "pictures": 1, "steps": steps}
     grid = [Cell({**base, "on": on, "momentum": mu}) for on in gabors.POPULATIONS for mu in (0.0, 0.9)]
     many = {**base, "pictures": pictures}

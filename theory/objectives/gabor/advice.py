@@ -89,7 +89,7 @@ def _about_step(found: Diagnosis) -> Advice:
         return Advice(
             "step",
             False,
-            "No constant step is small enough for this loss.",
+            f"No constant step is small enough for this loss{_where_it_rests(found)}.",
             f"With the mean squared error, stay below 2/ℓ'' = {2 / found.curvature:.3g}.",
         )
     good = step < largest
@@ -102,10 +102,21 @@ def _about_step(found: Diagnosis) -> Advice:
     )
 
 
+def _where_it_rests(found: Diagnosis) -> str:
+    """Of a root."""
+    limit = found.restless_step
+    if limit == 0:
+        return ", and it has no false minimum where descent could rest"
+    if found.step > limit:
+        return f", and above {limit:.3g} no false minimum is stable either: θ is thrown about for ever"
+    return f". {found.step:.3g} is below {limit:.3g}, so descent can rest in a false minimum"
+
+
 def _about_run(found: Diagnosis) -> Advice:
     told = {
         "converged": "converges to the truth",
         "trapped": "comes to rest in a false minimum",
+        "balanced": "stays at a maximum, where the derivative vanishes",
         "cycles": "cycles for ever" + (" about the truth" if found.reaches else ""),
         "moving": f"is still moving after {found.steps} steps",
     }[found.outcome]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Sequence
@@ -119,11 +120,22 @@ class Circle:
             square[near], slope[near] = self.square.about(self.truth.theta, theta[near], problem)
         return square, slope
 
+    def alone(self, problem: int) -> Circle:
+        """The loss on one of the images; the series are made for all of them at once."""
+        one = copy.copy(self)
+        kept = slice(problem, problem + 1)
+        one._seen, one._true, one.scale = self._seen[kept], self._true[kept], self.scale[kept]
+        for name in ("overlap", "energy", "_rising") if self.kind == "correlation" else ("square",):
+            series = getattr(self, name)
+            one.__dict__[name] = Series(series.coefficients[kept], series.stride)
+        return one
+
     def rising(self) -> Series:
         """A series of the sign of dℓ/dθ: E', or for the correlation ½BQ' − B'Q."""
-        if self.kind != "correlation":
-            return self.square.derivative()
+        return self.square.derivative() if self.kind != "correlation" else self._rising
 
+    @functools.cached_property
+    def _rising(self) -> Series:
         def numerator(theta: Any) -> Any:
             at = np.broadcast_to(theta, (self.scale.size, theta.size))
             (b, db), (q, dq) = self.overlap.both(at), self.energy.both(at)

@@ -13,7 +13,7 @@ from theory import checks
 from theory.objectives.gabor.advice import Advice, advise
 from theory.objectives.gabor.circle import Circle
 from theory.objectives.gabor.filter import GaborFilter
-from theory.objectives.gabor.landscape import Maximum, Minimum, landscape
+from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import GaborLoss
 from theory.objectives.gabor.moments import WindowMoments, of_image
 
@@ -48,6 +48,8 @@ class Diagnosis:
         One-sided slope at the truth: 0 but for rmse, √(ℓ''/2) there.
     largest_step
         2/ℓ''(θ*); 0 for rmse, which has no stable step.
+    restless_step
+        Above this step descent can rest at no minimum, true or false: 2/ℓ'' at the flattest.
     can_converge
         Whether this loss converges to the truth at any constant step from anywhere but the truth.
     cycle
@@ -56,7 +58,7 @@ class Diagnosis:
     reaches
         Whether descent from the start, at this step, ends at a truth (for rmse: within its cycle about it).
     end, outcome
-        Where it ended, and how: ``converged``, ``trapped``, ``cycles`` or ``moving``.
+        Where it ended, and how: ``converged``, ``trapped``, ``balanced`` (on a maximum), ``cycles`` or ``moving``.
     starts_needed
         So many starts, evenly over the circle, that one of them surely drains into a truth.
     steps
@@ -80,6 +82,7 @@ class Diagnosis:
     curvature: float
     slope: float
     largest_step: float
+    restless_step: float
     can_converge: bool
     cycle: float | None
     reaches: bool
@@ -124,40 +127,50 @@ def diagnose(
     """
     start, step = checks.finite("start", start), checks.positive("step", step)
     moments = seen if isinstance(seen, WindowMoments) else of_image(seen, truth.size)
-    plain = GaborLoss(moments, truth, loss)
     circle = Circle([moments], truth, loss)
     if not circle.scale[0] > 0:
         raise checks.refuse("image", "such that the true filter answers with 0", "seen by the true filter")
-    charted = landscape(circle)
-    curvature = float(circle.curvature()[0])
-    slope = math.sqrt(curvature / 2) if loss == "rmse" else 0.0
-    largest = 0.0 if loss == "rmse" else 2 / curvature
-    cycle = step * slope if loss == "rmse" else 0.0 if step < largest else None
-    end, outcome = _follow(circle, start, step, cycle)
+    charted, predicted = landscape(circle), _predicted(circle, step)
     found = Diagnosis(
         loss=loss,
         image=moments.label,
         truth=truth.theta,
         start=start,
         step=step,
-        gradient_error=float(gradient_errors(plain).max()),
-        minima=charted.minima,
-        maxima=charted.maxima,
-        certain=charted.certain,
-        basin_share=charted.share,
-        start_loss=float(circle.value(np.array([[start]]))[0, 0]) / charted.highest,
-        start_basin=charted.basin(start),
-        curvature=curvature,
-        slope=slope,
-        largest_step=largest,
-        can_converge=loss != "rmse",
-        cycle=cycle,
-        reaches=float(circle.off(np.array(end))) <= max(1e-6, 2 * (cycle or 0.0)),
-        end=end,
-        outcome=outcome,
-        starts_needed=math.floor(2 * math.pi / max(one.width for one in charted.minima if one.true)) + 1,
+        gradient_error=float(gradient_errors(GaborLoss(moments, truth, loss)).max()),
+        **_charted(circle, charted, start),
+        **predicted,
+        **_ended(circle, charted, start, step, predicted["cycle"]),
     )
     return replace(found, advice=advise(found))
+
+
+def _charted(circle: Circle, chart: Landscape, start: float) -> dict[str, Any]:
+    """What the landscape says of the start, and of any."""
+    return {
+        "minima": chart.minima,
+        "maxima": chart.maxima,
+        "certain": chart.certain,
+        "basin_share": chart.share,
+        "start_loss": float(circle.value(np.array([[start]]))[0, 0]) / chart.highest,
+        "start_basin": chart.basin(start),
+        "restless_step": chart.stable,
+        "starts_needed": math.floor(2 * math.pi / max(one.width for one in chart.minima if one.true)) + 1,
+    }
+
+
+def _predicted(circle: Circle, step: float) -> dict[str, Any]:
+    """What the curvature at the truth says of the loss and the step."""
+    curvature, rooted = float(circle.curvature()[0]), circle.kind == "rmse"
+    slope = math.sqrt(curvature / 2) if rooted else 0.0
+    largest = 0.0 if rooted else 2 / curvature
+    return {
+        "curvature": curvature,
+        "slope": slope,
+        "largest_step": largest,
+        "can_converge": not rooted,
+        "cycle": step * slope if rooted else 0.0 if step < largest else None,
+    }
 
 
 def gradient_errors(loss: GaborLoss, points: int = 64, *, reference: Callable[..., Any] | None = None) -> Any:
@@ -212,8 +225,22 @@ def complex_step(value: Callable[[Any], Any], w: Any, tiny: float = 1e-30) -> An
     return np.stack(rows)
 
 
-def _follow(circle: Circle, start: float, step: float, cycle: float | None) -> tuple[float, str]:
+def _ended(circle: Circle, chart: Landscape, start: float, step: float, cycle: float | None) -> dict[str, Any]:
     """Where plain descent ends, and how."""
+    end, moved = _follow(circle, start, step)
+    off = float(circle.off(np.array(end)))
+    reaches = chart.basin(end).true and off <= max(1e-6, 2 * (cycle or 0.0))
+    if moved < SETTLED:
+        high = not reaches and float(circle.curvature(end)[0]) < 0
+        outcome = "balanced" if high else "converged" if reaches else "trapped"
+    else:
+        cycles = cycle is None or (reaches and cycle > 0) or step > chart.stable
+        outcome = "cycles" if cycles else "moving"
+    return {"end": end, "outcome": outcome, "reaches": reaches}
+
+
+def _follow(circle: Circle, start: float, step: float) -> tuple[float, float]:
+    """The last angle, and the last move."""
     theta, moved = np.array([[start]]), math.inf
     for _ in range(STEPS):
         move = step * circle.gradient(theta)
@@ -221,10 +248,4 @@ def _follow(circle: Circle, start: float, step: float, cycle: float | None) -> t
         moved = abs(float(move[0, 0]))
         if moved < SETTLED:
             break
-    end = float(theta[0, 0])
-    off = float(circle.off(theta)[0, 0])
-    if moved < SETTLED:
-        return end, "converged" if off < 1e-6 else "trapped"
-    if cycle is None or (cycle > 0 and off <= 2 * cycle):
-        return end, "cycles"
-    return end, "moving"
+    return float(theta[0, 0]), moved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -76,21 +77,30 @@ class GaborFilter:
         return columns
 
 
-class _Parts:
+@functools.cache
+def _places(size: int) -> tuple[Any, Any]:
+    """x and y of every pixel, as columns."""
+    places = np.arange(size) - (size - 1) / 2
+    return np.repeat(places, size)[:, None], np.tile(places, size)[:, None]
+
+
+class Parts:
     """What the filter and its derivatives are made of, each p × starts: x', y', the envelope, cosine and sine."""
 
     def __init__(self, parameters: Any, size: int) -> None:
         xp = array_namespace(parameters)
         theta, self.wavelength, self.sigma, self.gamma, psi, self.amplitude = (parameters[row] for row in range(6))
-        places = xp.asarray(np.arange(size) - (size - 1) / 2)
-        x = xp.reshape(xp.broadcast_to(places[:, None], (size, size)), (-1, 1))
-        y = xp.reshape(xp.broadcast_to(places[None, :], (size, size)), (-1, 1))
+        x, y = (xp.asarray(places) for places in _places(size))
         self.along = x * xp.cos(theta) + y * xp.sin(theta)
         self.across = -x * xp.sin(theta) + y * xp.cos(theta)
         self.envelope = xp.exp(-(self.along**2 + self.gamma**2 * self.across**2) / (2 * self.sigma**2))
         self.wavenumber = 2 * math.pi / self.wavelength
         phase = 2 * math.pi * self.along / self.wavelength + psi
         self.cos, self.sin = xp.cos(phase), xp.sin(phase)
+
+    def slopes(self, names: Sequence[str] = PARAMETERS) -> tuple[Any, ...]:
+        """∂g/∂q for each named parameter q."""
+        return tuple(getattr(self, f"d_{name}")() for name in names)
 
     def g(self) -> Any:
         return self.amplitude * (self.envelope * self.cos)
@@ -128,7 +138,7 @@ class _Parts:
 
 def kernels(parameters: Float[Any, "6 starts"], size: int) -> Float[Any, "p starts"]:
     """g of every column (θ, λ, σ, γ, ψ, A), pixel by pixel; complex parameters are continued analytically."""
-    return _Parts(parameters, size).g()
+    return Parts(parameters, size).g()
 
 
 def jacobian(
@@ -142,11 +152,11 @@ def jacobian(
     >>> bool(np.allclose(g, 2 * by_amplitude))
     True
     """
-    parts = _Parts(parameters, size)
-    return parts.g(), tuple(getattr(parts, f"d_{name}")() for name in names)
+    parts = Parts(parameters, size)
+    return parts.g(), parts.slopes(names)
 
 
 def turns(parameters: Float[Any, "6 starts"], size: int) -> tuple[Any, Any, Any]:
     """g, ∂g/∂θ and ∂²g/∂θ²."""
-    parts = _Parts(parameters, size)
+    parts = Parts(parameters, size)
     return parts.g(), parts.d_theta(), parts.d_theta_twice()

@@ -7,6 +7,7 @@ by Levenberg–Marquardt from the best places of each, and at last by SciPy's bo
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from theory import checks
-from theory.objectives.gabor.filter import PARAMETERS, jacobian
+from theory.objectives.gabor.filter import Parts
 from theory.objectives.gabor.search import Family, Found, search
 
 STARTS = 4
@@ -272,12 +273,18 @@ def _least_squares(u: Any, linear: Any, kernel: Any, family: Family) -> tuple[An
     def parameters(x: Any) -> Any:
         return np.concatenate([family.parameters(x[:-2, None])[:4, 0], x[-2:]])[:, None]
 
+    @functools.lru_cache(maxsize=1)
+    def parts(x: tuple[float, ...]) -> tuple[Any, Parts]:
+        q = parameters(np.array(x))
+        return q, Parts(q, family.size)
+
     def residuals(x: Any) -> Any:
-        return jacobian(parameters(x), family.size, ())[0][:, 0] - kernel
+        return parts(tuple(x))[1].g()[:, 0] - kernel
 
     def slopes(x: Any) -> Any:
-        q = parameters(x)
-        _, by = jacobian(q, family.size, PARAMETERS)
+        # SciPy asks for them where it last asked for the residuals, mostly.
+        q, there = parts(tuple(x))
+        by = there.slopes()
         return np.hstack([family.chained(np.stack(by[:4]), q)[..., 0].T, np.hstack(by[4:])])
 
     lower, upper = np.concatenate([family.lower, -free]), np.concatenate([family.upper, free])

@@ -18,7 +18,8 @@ NEAR = 1e-6
 class Minimum:
     """A minimum, its loss, the maxima to its left and right (``right`` may exceed 2π), and whether it is a truth.
 
-    ``depth`` is how far the lower of the two maxima stands above it.
+    ``depth`` is how far the lower of the two maxima stands above it; ``curvature`` is ℓ'' there, infinite at the kink
+    that a root has at the truth.
     """
 
     angle: float
@@ -27,6 +28,7 @@ class Minimum:
     right: float
     true: bool
     depth: float
+    curvature: float
 
     @property
     def width(self) -> float:
@@ -60,6 +62,14 @@ class Landscape:
         """The largest loss on the circle."""
         return max(one.loss for one in self.maxima)
 
+    @property
+    def stable(self) -> float:
+        """2/ℓ'' at the flattest of the minima: above this step none is stable; with momentum μ, (1 + μ) times as much.
+
+        0 where a root's only minima are the truths.
+        """
+        return 2 / min(one.curvature for one in self.minima)
+
     def basin(self, theta: float) -> Minimum:
         """The minimum into which gradient flow runs from this angle; on a maximum, that to its right."""
         return next(one for one in self.minima if (theta - one.left) % (2 * math.pi) < one.width)
@@ -77,19 +87,26 @@ def landscape(circle: Circle, problem: int = 0) -> Landscape:
     >>> len(found.minima), round(found.share, 3), found.certain
     (6, 0.528, True)
     """
-    zeros = circle.rising().zeros(problem)
+    one = circle.alone(problem)
+    zeros = one.rising().zeros()
     peaks = zeros.angles[zeros.slopes < 0]
     valleys = zeros.angles[zeros.slopes > 0]
-    minima = []
-    for angle in valleys:
-        left = peaks[np.argmin((angle - peaks) % (2 * math.pi))]
-        right = left + min((peak - left) % (2 * math.pi) or 2 * math.pi for peak in peaks)
-        true = bool(circle.off(angle) < NEAR)
-        loss, rims = _loss(circle, angle, problem), [_loss(circle, rim, problem) for rim in (left, right)]
-        minima.append(Minimum(float(angle), loss, float(left), float(right), true, min(rims) - loss))
-    maxima = tuple(Maximum(float(angle), _loss(circle, angle, problem)) for angle in peaks)
-    return Landscape(tuple(minima), maxima, zeros.certain and len(peaks) == len(valleys) > 0)
+    minima = tuple(_minimum(one, float(angle), peaks) for angle in valleys)
+    maxima = tuple(Maximum(float(angle), _loss(one, angle)) for angle in peaks)
+    return Landscape(minima, maxima, zeros.certain and len(peaks) == len(valleys) > 0)
 
 
-def _loss(circle: Circle, angle: Any, problem: int) -> float:
-    return float(circle.value(np.full((circle.scale.size, 1), angle))[problem, 0])
+def _minimum(circle: Circle, angle: float, peaks: Any) -> Minimum:
+    left = peaks[np.argmin((angle - peaks) % (2 * math.pi))]
+    right = left + min((peak - left) % (2 * math.pi) or 2 * math.pi for peak in peaks)
+    true, loss = bool(circle.off(np.array(angle)) < NEAR), _loss(circle, angle)
+    depth = min(_loss(circle, rim) for rim in (left, right)) - loss
+    curvature = float(circle.curvature(angle)[0])
+    if circle.kind == "rmse":
+        # (√E)'' = E''/(2√E) where E' = 0
+        curvature = math.inf if true else curvature / (2 * loss)
+    return Minimum(angle, loss, float(left), float(right), true, depth, curvature)
+
+
+def _loss(circle: Circle, angle: Any) -> float:
+    return float(circle.value(np.array([[angle]]))[0, 0])

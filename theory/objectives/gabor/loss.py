@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from theory import checks
+from theory.objectives.gabor import compiled
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels, turns
 from theory.objectives.gabor.moments import WindowMoments
 
@@ -67,14 +68,35 @@ class GaborLoss:
 
     def value(self, w: Float[Any, "k starts"]) -> Float[Any, " starts"]:
         """ℓ, √ℓ or 1 − ρ of every start."""
-        return self._value(kernels(self._all(w), self.truth.size), array_namespace(w))
+        q, size = self._all(w), self.truth.size
+        g = compiled.filters(q, size) if compiled.serves(q, size) else kernels(q, size)
+        return self._value(g, array_namespace(w))
 
     def gradient(self, w: Float[Any, "k starts"]) -> Float[Any, "k starts"]:
         """∂/∂q of every start and learned parameter q."""
-        xp = array_namespace(w)
-        g, slopes = jacobian(self._all(w), self.truth.size, self.learned)
+        xp, q = array_namespace(w), self._all(w)
+        if compiled.serves(q, self.truth.size):
+            return self._compiled(q)[self._rows]
+        g, slopes = jacobian(q, self.truth.size, self.learned)
         outer = self._outer(g, xp)
         return xp.stack([xp.sum(slope * outer, axis=0) for slope in slopes])
+
+    def _compiled(self, q: Any) -> Any:
+        """The gradient in all six parameters."""
+        size, g_star, variance = self.truth.size, self._g_star[:, 0], self.moments.variance
+        if self.moments.gram is not None:
+            return compiled.pulled(q, size, outer=self._outer(compiled.filters(q, size), np))[0]
+        slopes, square = compiled.pulled(q, size, true=g_star)
+        if self.kind == "mse":
+            return 2 * variance * slopes
+        if self.kind == "rmse":
+            root = np.sqrt(variance * square)
+            return variance * slopes / np.where(root > 0, root, np.inf)
+        # Σ g ∂g and Σ g²; less Σ (g − g*) ∂g, that is Σ g* ∂g
+        from_own, own = compiled.pulled(q, size, true=np.zeros_like(g_star))
+        true = g_star @ g_star
+        across = (own + true - square) / 2
+        return (across / own * from_own - (from_own - slopes)) / np.sqrt(own * true)
 
     def curvature(self, theta: Float[Any, " starts"]) -> Float[Any, " starts"]:
         """d²ℓ/dθ² of the mean squared error, at angles: 2 (g'ᵀCg' + (g − g*)ᵀCg'')."""

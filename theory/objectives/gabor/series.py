@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,23 +71,32 @@ class Series:
         """k of every coefficient."""
         return self.stride * np.arange(self.coefficients.shape[1])
 
+    @functools.cached_property
+    def _stacked(self) -> Complex[np.ndarray, "k 2 n 1"]:
+        """Coefficients of f and of f'."""
+        return np.stack([self.coefficients.T, (1j * self.harmonics * self.coefficients).T], axis=1)[..., None]
+
+    def _horner(self, stacked: Complex[np.ndarray, "k m n 1"], theta: Float[np.ndarray, "n starts"]) -> Any:
+        z = np.empty(theta.shape, complex)
+        z.real, z.imag = np.cos(self.stride * theta), np.sin(self.stride * theta)
+        total = np.empty(np.broadcast_shapes(stacked.shape[1:], z.shape), complex)
+        total[:] = stacked[-1]
+        for one in stacked[-2::-1]:
+            total *= z
+            total += one
+        return total.real
+
     def __call__(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
-        return self.both(theta)[0]
+        return self._horner(self._stacked[:, :1], theta)[0]
 
     def both(self, theta: Float[np.ndarray, "n starts"]) -> tuple[Any, Any]:
         """f and f' at the angles of each problem."""
-        z = np.exp(1j * self.stride * theta)
-        slopes = 1j * self.harmonics * self.coefficients
-        value = np.broadcast_to(self.coefficients[:, -1:], z.shape)
-        slope = np.broadcast_to(slopes[:, -1:], z.shape)
-        for k in range(self.coefficients.shape[1] - 2, -1, -1):
-            value = value * z + self.coefficients[:, k, None]
-            slope = slope * z + slopes[:, k, None]
-        return value.real, slope.real
+        value, slope = self._horner(self._stacked, theta)
+        return value, slope
 
     def slope(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
         """f' alone, for half of what both cost."""
-        return self.derivative()(theta)
+        return self._horner(self._stacked[:, 1:], theta)[0]
 
     def about(self, zero: float, theta: Float[np.ndarray, " m"], problem: Any) -> tuple[Any, Any]:
         """f and f' of these problems at these angles, near a double zero: exact to a rounding of v, how far it is.
