@@ -154,9 +154,8 @@ class TestPacking:
         bits[:3] = np.array([0.0, -0.0, np.nan]).view(np.uint64)
         words = pa.array([None, "a"] * 2500)
         table = pa.table({"x.y": bits.view(np.float64), "z": bits.astype(np.uint32).view(np.float32), "word": words})
-        with (tmp_path / "a").open("wb") as file:
-            with store.packing(file, table.schema, {}) as out:
-                out.write_table(table)
+        with (tmp_path / "a").open("wb") as file, store.packing(file, table.schema, {}) as out:
+            out.write_table(table)
         again = pq.read_table(tmp_path / "a")
         assert again.schema.equals(table.schema)
         assert again["x.y"].to_numpy().view(np.uint64).tolist() == bits.tolist()
@@ -184,11 +183,11 @@ class TestWriting:
         _, path = written()
         before = path.read_bytes()
 
-        def fail(table, content, file):
+        def fail(file, schema, content):
             file.write(b"half")
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(store, "pack", fail)
+        monkeypatch.setattr(store, "packing", fail)
         with pytest.raises(BadInput, match=r"out is .*quick \(No space left on device\)"):
             written()
         assert path.read_bytes() == before

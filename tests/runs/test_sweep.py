@@ -168,7 +168,9 @@ class TestTables:
         run([fakes.TINY], grid("a=1,2"), tmp_path / swept.NAME)
         (stored,) = store.read(tmp_path, swept.NAME)
         assert (stored.key, stored.claim["cells"], len(stored.frame)) == ("fake.tiny", 2, 6)
-        assert json.loads(pq.read_metadata(tmp_path / "sweep/fake.tiny.parquet").metadata[METADATA])["provenance"]["date"]
+        assert json.loads(pq.read_metadata(tmp_path / "sweep/fake.tiny.parquet").metadata[METADATA])["provenance"][
+            "date"
+        ]
 
     def test_are_in_the_order_of_the_parameters(self, fakes, run, tmp_path):
         run([fakes.TINY], grid("a=30,4", "b=-0.0,1e-9,inf,-2.5", "word=b,a,aa"))
