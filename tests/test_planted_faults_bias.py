@@ -18,7 +18,7 @@ from theory.claims import verdict
 from theory.claims.claim import Cell, Setting
 from theory.claims.gunasekar2018 import convolution, fully_connected, one_sample, stationary
 from theory.objectives.linear_conv import directions, implicit_bias, losses, margins
-from theory.objectives.linear_conv.implicit_bias import _CircularField, _Field, _field
+from theory.objectives.linear_conv.fields import CircularField, Field, field_of
 from theory.problems import separation
 
 EPS = np.finfo(float).eps
@@ -106,7 +106,7 @@ def field() -> None:
     """The flow's right side is −∇ log loss over ‖p‖^{L−2}, in (p/‖p‖, log‖p‖); and its Jacobian."""
     loss = conv.ExponentialLoss(X, Y)
     for network in NETWORKS:
-        right, weights = _field(network, loss), start(network)
+        right, weights = field_of(network, loss), start(network)
         state = right.pack(weights)
         p = np.concatenate([weight.ravel() for weight in weights])
         size = np.linalg.norm(p)
@@ -248,7 +248,7 @@ CHECKS |= {
 CIRCULAR, CONNECTED, LOSS = conv.CircularNet, conv.FullyConnectedNet, conv.ExponentialLoss
 SPECTRA, PULL, PULL_CONNECTED, FROM = CIRCULAR.spectra, CIRCULAR.pullback, CONNECTED.pullback, CONNECTED._from_output
 RATES, FLOW, LACK, STATION, COSINES, SEPARATE = (
-    _CircularField.rates,
+    CircularField.rates,
     conv.flow,
     conv.lacking,
     conv.stationarity,
@@ -379,12 +379,12 @@ PLANTS: dict[str, Plant] = {
     "the gradient × 1.02": Plant(LOSS, "gradient", scaled(LOSS.gradient, 1.02), ["downhill", "field"]),
     "η × 1.02": Plant(implicit_bias, "RATE", 0.51, ["downhill"]),
     "‖J‖² forgotten in η": Plant(implicit_bias, "squared_norm", lambda *_: 2.0, ["downhill"]),
-    "no projection": Plant(_CircularField, "rates", no_projection, ["field", "line"]),
-    "ds/dτ × 1.02": Plant(_CircularField, "rates", hasty_scale, ["field", "line"]),
-    "second derivatives × 0.98": Plant(_Field, "bend", scaled(_Field.bend, 0.98), ["field"]),
-    "circular: J(u)ᵀ g × 1.02": Plant(_CircularField, "lifted", scaled(_CircularField.lifted, 1.02), ["field"]),
-    "circular: second derivatives × 0.98": Plant(_CircularField, "bend", scaled(_CircularField.bend, 0.98), ["field"]),
-    "circular: ŵ × 1.02": Plant(_CircularField, "spectra", scaled(_CircularField.spectra, 1.02), ["field", "line"]),
+    "no projection": Plant(CircularField, "rates", no_projection, ["field", "line"]),
+    "ds/dτ × 1.02": Plant(CircularField, "rates", hasty_scale, ["field", "line"]),
+    "second derivatives × 0.98": Plant(Field, "bend", scaled(Field.bend, 0.98), ["field"]),
+    "circular: J(u)ᵀ g × 1.02": Plant(CircularField, "lifted", scaled(CircularField.lifted, 1.02), ["field"]),
+    "circular: second derivatives × 0.98": Plant(CircularField, "bend", scaled(CircularField.bend, 0.98), ["field"]),
+    "circular: ŵ × 1.02": Plant(CircularField, "spectra", scaled(CircularField.spectra, 1.02), ["field", "line"]),
     "early records": Plant(implicit_bias._Recorder, "see", early, ["line"]),
     "equal weights for a certificate": Plant(margins.NotSeparable, "__init__", uniform, ["certificate"]),
     "everything refused": Plant(margins, "TOUCHING", 1e9, ["certificate"]),

@@ -17,7 +17,7 @@ from theory.objectives.linear_conv import (
     descend,
     flow,
 )
-from theory.objectives.linear_conv.implicit_bias import _Field, _field
+from theory.objectives.linear_conv.fields import Field, field_of
 from theory.problems import layers, separable, tone
 
 NORMS = [1e2, 1e4, 1e8]
@@ -85,7 +85,7 @@ def test_descent_tends_to_the_flow_as_its_steps_shrink(network):
     "network", [CircularNet(5, 1), CircularNet(5, 2), CircularNet(5, 4), FullyConnectedNet((5, 3, 2))], ids=str
 )
 def test_the_jacobian_of_the_flow(network, loss):
-    field = _field(network, loss(*data(dim=5, samples=3)))
+    field = field_of(network, loss(*data(dim=5, samples=3)))
     state = field.pack(start(network))
     state[-1] = 0.3
     h = 1e-6
@@ -100,7 +100,7 @@ def test_the_jacobian_of_the_flow(network, loss):
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
 def test_circular_layers_have_the_field_of_any_network(dim, depth):
     network, loss = CircularNet(dim, depth), ExponentialLoss(*data(dim=dim, samples=3))
-    own, any_network = _field(network, loss), _Field(network, loss)
+    own, any_network = field_of(network, loss), Field(network, loss)
     state = own.pack(start(network))
     # A dozen operations of rounding each; and of the second derivatives a rounding over the step 1e-3, and from the
     # fourth layer on the step squared, times the fourth derivatives of weights of norm 1.
