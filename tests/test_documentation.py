@@ -29,7 +29,7 @@ NOT_HERE = {
     f"{ENVIRONMENT} . && theory verify": (
         "installs, and measures every claim for minutes: .ci/run installs a wheel, and verifies one claim"
     ),
-    f"{ENVIRONMENT} -e '.[dev]' && python -m pytest -n 2 --cov": "is the first step of .ci/run",
+    f"{ENVIRONMENT} -e '.[dev]' && python -m pytest -n 2": "is the first step of .ci/run",
     "asv machine --yes": "describes the machine: .ci/run does, under the name ci",
     "asv run HEAD^!": "measures for an hour: .ci/run has asv run --quick",
     "asv continuous main HEAD": "measures for two hours",
