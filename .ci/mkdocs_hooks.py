@@ -1,4 +1,4 @@
-"""What mkdocs does not do by itself: files beside docs/ that a page links to, and what our docstrings are written in."""
+"""What mkdocs does not do by itself: files beside docs/ that pages link to, and docstrings as we write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from markdown.preprocessors import Preprocessor
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
+README, START = ROOT / "README.md", "start.md"
 BESIDE = re.compile(r"\]\(\.\./([\w./-]+)")
+LINK = re.compile(r"\[([^\[\]]*)\]\((?!https?:|#)([^()]+)\)")
 ROLE = re.compile(r":(?:class|func|meth|mod):<code>~?([\w.]+)</code>")
 LOG = logging.getLogger("mkdocs.hooks")  # a warning here fails a strict build, as every other does
 
@@ -39,7 +41,7 @@ class Doctests(Preprocessor):
 class OurDocstrings(Extension):
     """The extension that holds it."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         md.preprocessors.register(Doctests(md), "doctests", 40)  # before the fences, which are at 25
 
 
@@ -50,17 +52,39 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Take along what the pages link to beside docs/: on disk and in the repository those links work as they are."""
-    for page in list(files.documentation_pages()):
-        for name in BESIDE.findall(Path(page.abs_src_path).read_text(encoding="utf-8")):
-            if (ROOT / name).is_file() and files.get_file_from_path(name) is None:
-                files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    """Take along what the pages link to beside docs/: on disk and in the repository those links work as they are.
+
+    The README is the page "start": mkdocs would take one of its own name for the index.
+    """
+    pages = [Path(page.abs_src_path) for page in files.documentation_pages()]
+    named = [name for page in pages for name in BESIDE.findall(page.read_text(encoding="utf-8"))]
+    images = [name for _, name in LINK.findall(README.read_text(encoding="utf-8")) if name.endswith(".png")]
+    for name in sorted({*named, *images} - {README.name}):
+        if (ROOT / name).is_file():
+            files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    files.append(File.generated(config, START, abs_src_path=str(README)))
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Point those links to the copies; one to no file stays as it is, and is reported."""
-    return BESIDE.sub(lambda link: f"]({link[1]}" if (ROOT / link[1]).is_file() else link[0], markdown)
+    if page.file.src_uri == START:
+        return LINK.sub(_from_readme, markdown)
+    return BESIDE.sub(lambda link: f"]({_place(link[1])}" if (ROOT / link[1]).is_file() else link[0], markdown)
+
+
+def _place(name: str) -> str:
+    return START if name == README.name else name
+
+
+def _from_readme(link: re.Match[str]) -> str:
+    """A link of the README as the site has it; what the site does not have, such as a folder, is named only."""
+    text, name = link.groups()
+    if name.startswith("docs/") or name.endswith(".png"):
+        return f"[{text}]({name.removeprefix('docs/')})"
+    if not (ROOT / name).exists():
+        LOG.warning("README.md links to %s, which there is not", name)
+    return text
 
 
 def on_page_content(html: str, **_: Any) -> str:

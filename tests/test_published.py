@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from theory.claims import registry
+from theory.report import downloads, readme, remarks
 from theory.runs import sources, store
 from theory.runs.cells import Task, measure
 
@@ -18,9 +20,7 @@ ON_IMAGES = ("du2018.fig3c", "du2018.fig3d", "du2018.fig4", "du2018.interpolatio
 UNDER_WAY = ("gabor2017.", "siahkoohi2021.")
 """Papers whose paper profile has not been run."""
 
-# Folder, and what stands behind the claim in its row of the README.
-STORES = {"digits": (RESULTS, ""), "MNIST": (RESULTS / "mnist", " on MNIST")}
-every_store = pytest.mark.parametrize("images", STORES)
+STORES = {"digits": RESULTS, "MNIST": RESULTS / "mnist"}
 
 # One or two cells of each claim that take seconds, not minutes.
 SAMPLE = [
@@ -47,7 +47,7 @@ SAMPLE = [
 
 @pytest.fixture(scope="module")
 def published():
-    return {name: {stored.key: stored for stored in store.read(out, "paper")} for name, (out, _) in STORES.items()}
+    return {name: {stored.key: stored for stored in store.read(out, "paper")} for name, out in STORES.items()}
 
 
 def test_every_claim_of_ours_is_published_in_its_present_version(published):
@@ -56,16 +56,48 @@ def test_every_claim_of_ours_is_published_in_its_present_version(published):
     assert found == {"digits": versions, "MNIST": {key: versions[key] for key in ON_IMAGES}}
 
 
-@every_store
-def test_published_claims_say_what_the_readme_says(published, images):
-    readme = (RESULTS.parent / "README.md").read_text()
-    for key, stored in published[images].items():
-        claim = stored.claim
-        row = next(line for line in readme.splitlines() if line.startswith(f"| `{key}`{STORES[images][1]} |"))
-        slack = "–" if claim["slack"] is None else format(claim["slack"], ".3g")
-        control = "refuted" if claim["control"]["refuted"] else "not refuted"
-        expected = [claim["relation"], claim["verdict"], slack, control]
-        assert [cell.strip() for cell in row.split("|")[2:6]] == expected
+def test_the_readme_says_what_the_store_says():
+    """Written anew by ``theory report --readme README.md``, it would be the same."""
+    text = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text, RESULTS) == text
+
+
+@pytest.mark.parametrize("out", STORES.values(), ids=STORES)
+def test_every_remark_is_about_the_verdict_that_came_out(out):
+    said = []
+    found = remarks.remarks(out, "paper", warn=said.append)
+    assert said == []
+    assert set(found) == {key for table in remarks._load(out / remarks.NAME).values() for key in table}
+
+
+def test_the_page_is_of_these_results(published, tmp_path):
+    """It is newer than they are: it has each of them, with its commit and its date."""
+    page = (RESULTS / "index.html").read_text(encoding="utf-8")
+    for name, by in published.items():
+        for key, stored in by.items():
+            anchor = key if name == "digits" else f"mnist-{key}"
+            card = page[page.index(f'id="{anchor}"') :].partition("</article>")[0]
+            origin = stored.provenance
+            assert all(word in card for word in (stored.claim["verdict"], origin["commit"], origin["date"])), anchor
+    flat = [("mnist" if name == "MNIST" else "", stored) for name, by in published.items() for stored in by.values()]
+    table = downloads.verdicts(flat, tmp_path / "verdicts.csv")
+    assert (RESULTS / "verdicts.csv").read_bytes() == table.read_bytes()
+
+
+@pytest.mark.parametrize("page", ["index.html", "history.html"])
+def test_the_page_has_all_it_links_to(page):
+    text = (RESULTS / page).read_text(encoding="utf-8")
+    links = {link for link in re.findall(r'(?:href|src)="([^"#]+)"', text) if not link.startswith("data:")}
+    assert links
+    assert {link for link in links if not (RESULTS / link).is_file()} == set()
+
+
+def test_results_are_small_enough_to_keep():
+    """Of what is kept: runs of the quick profile and ASV's own pages are not."""
+    left_out = {"quick", "history", ".cells"}
+    kept = [p for p in RESULTS.rglob("*") if p.is_file() and not left_out & set(p.relative_to(RESULTS).parts)]
+    assert sum(path.stat().st_size for path in kept) < 30e6
+    assert (RESULTS / "index.html").stat().st_size < 5e6
 
 
 def test_results_on_images_are_of_the_images_that_they_name(published):
