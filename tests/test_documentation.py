@@ -20,7 +20,7 @@ from theory import cli
 ROOT = Path(__file__).parent.parent
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 ELSEWHERE = {
-    "cluster.md": "what it says is run by the tests of sweeps",
+    "cluster.md": "its commands are run by the tests of sweeps",
 }
 
 ENVIRONMENT = "python3 -m venv .venv && . .venv/bin/activate && python -m pip install -q"
@@ -104,7 +104,7 @@ def python(page: str) -> list[str]:
     return [block for block in fences(page, "python") if "CLAIM = " not in block]
 
 
-@pytest.mark.parametrize("page", [page for page in sorted(PAGES) if python(page)])
+@pytest.mark.parametrize("page", [page for page in HERE if python(page)])
 def test_python_runs_as_it_is_written(page, tmp_path):
     for block in python(page):
         (tmp_path / "block.py").write_text(block)
