@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import theory
 from theory import cli
 
 ROOT = Path(__file__).parent.parent
@@ -173,3 +174,9 @@ def test_links_and_images_lead_somewhere(page):
     folder = ROOT if page == "README.md" else ROOT / "docs"
     for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", PAGES[page]):
         assert (folder / link).exists(), link
+
+
+def test_how_to_cite_names_the_present_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == theory.__version__
+    assert re.search(r"version = {(.*)}", PAGES["README.md"])[1] == theory.__version__
