@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 import typer
 
+import theory
 from theory import cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
 ELSEWHERE = {
-    "cluster.md": "what it says is run by the tests of sweeps",
+    "cluster.md": "its commands are run by the tests of sweeps",
 }
 
 ENVIRONMENT = "python3 -m venv .venv && . .venv/bin/activate && python -m pip install -q"
@@ -33,6 +34,7 @@ NOT_HERE = {
     "asv machine --yes": "describes the machine: .ci/run does, under the name ci",
     "asv run HEAD^!": "measures for an hour: .ci/run has asv run --quick",
     "asv continuous main HEAD": "measures for two hours",
+    "python -m benchmarks.history 10": "measures for hours: tests/report/test_history.py has what it would run",
     "asv publish && asv preview": "serves pages until it is stopped",
 }
 EXIT = {"theory diagnose gabor": 1}  # it finds what is wrong with the example
@@ -103,7 +105,7 @@ def python(page: str) -> list[str]:
     return [block for block in fences(page, "python") if "CLAIM = " not in block]
 
 
-@pytest.mark.parametrize("page", [page for page in sorted(PAGES) if python(page)])
+@pytest.mark.parametrize("page", [page for page in HERE if python(page)])
 def test_python_runs_as_it_is_written(page, tmp_path):
     for block in python(page):
         (tmp_path / "block.py").write_text(block)
@@ -172,3 +174,9 @@ def test_links_and_images_lead_somewhere(page):
     folder = ROOT if page == "README.md" else ROOT / "docs"
     for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", PAGES[page]):
         assert (folder / link).exists(), link
+
+
+def test_how_to_cite_names_the_present_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == theory.__version__
+    assert re.search(r"version = {(.*)}", PAGES["README.md"])[1] == theory.__version__

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import full_store
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from planting import Plant, all_caught, catches, scaled
 
 from theory.claims import registry
-from theory.report import cards, downloads, formulas, history
+from theory.report import cards, downloads, formulas, history, readme, remarks
 from theory.runs import store
 from theory.runs.document import claim_document
 
@@ -75,7 +77,33 @@ def whole() -> None:
     assert markup.count("<math>") > 1
 
 
-CHECKS = {check.__name__: check for check in (nearest, margins, command, rows, change, mean, scripts, whole)}
+def tables() -> None:
+    """Three claims of which one is violated: each on its line, under its mark, with its own words where it has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = full_store.fill(Path(folder), [registry()["du2018.fig3a"], registry()["du2018.schedule"]])
+        full_store.fill(out, [registry()[KEY]], measured=0.1)
+        (out / remarks.NAME).write_text(f'[HOLDS]\n"{KEY}" = "stale"\n"du2018.schedule" = "so it is, |w*|"')
+        lines = readme.tables(out).splitlines()
+    assert lines[0] == "3 claims: 2 HOLDS, 1 VIOLATED; every control is refuted."
+    assert [line.split(" | ")[0] for line in lines[6:]] == [
+        f"| `du2018.{key}`" for key in ("fig3a", "rate", "schedule")
+    ]
+    assert lines[7] == f"| `{KEY}` | LOWER | VIOLATED | 0.2 | refuted | {registry()[KEY].title} |"
+    assert lines[8].endswith(r" | so it is, \|w\*\| |")
+
+
+def packed() -> None:
+    """A number comes out of the store with the bits that went in."""
+    with tempfile.TemporaryDirectory() as folder:
+        with (Path(folder) / "a").open("wb") as file:
+            store.pack(pa.table({"x": [1 / 3]}), "{}", file)
+        table = pq.read_table(Path(folder) / "a")
+    assert table["x"].to_pylist() == [1 / 3]
+
+
+CHECKS = {
+    check.__name__: check for check in (nearest, margins, command, rows, change, mean, scripts, whole, tables, packed)
+}
 
 PLANTS = {
     "the first instance instead of the nearest": Plant(
@@ -91,6 +119,17 @@ PLANTS = {
         history, "_change", lambda values: f"{100 * (1 - values[-2] / values[-1]):+.0f} %", ["change"]
     ),
     "a mean off by 2 %": Plant(history, "_mean", scaled(history._mean, 1.02), ["mean"]),
+    "a remark on another verdict": Plant(
+        readme, "remarks", lambda out, profile: {KEY: "stale", "du2018.schedule": "so it is, |w*|"}, ["tables"]
+    ),
+    "a slack off by 10 %": Plant(readme, "number", lambda value: format(1.1 * (value or 1.0), ".3g"), ["tables"]),
+    "a bar that ends a cell": Plant(readme, "_plain", lambda text: text, ["tables"]),
+    "numbers kept in half their bits": Plant(
+        store,
+        "pack",
+        lambda table, content, file, real=store.pack: real(table.cast(pa.schema([("x", pa.float32())])), content, file),
+        ["packed"],
+    ),
     "indices taken for powers": Plant(
         formulas, "_script", lambda kind, content: formulas._formula({"t": "2"}.get(content, content)), ["scripts"]
     ),

@@ -33,5 +33,6 @@ claims._ours = lambda: ((name, quickly(claim)) for name, claim in ours() if name
 if __name__ == "__main__":
     from theory.cli import main
 
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # no second process loads all of it again
+    if hasattr(os, "sched_setaffinity"):  # no second process loads all of it again
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     main()

@@ -52,7 +52,7 @@ def filled(text: str, out: Path, profile: str | None = None) -> str:
 
 
 def tables(out: Path, profile: str | None = None) -> str:
-    """How many claims there are of each verdict, and a table for each paper; a line for a claim and store."""
+    """How many claims have which verdict, and a table for each paper; a claim has a line for each of its stores."""
     lines = sorted(line for place in places(out, profile) for line in _lines(place))
     papers = sorted({key.partition(".")[0] for key, *_ in lines})
     each = [_table(paper, [line for line in lines if line[0].partition(".")[0] == paper]) for paper in papers]

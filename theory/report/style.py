@@ -106,6 +106,6 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", metadata={"Software": None})
     with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(PALETTE, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(PALETTE, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
     few.save(png, optimize=True)
     return [svg, png]
