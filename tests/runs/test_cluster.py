@@ -136,9 +136,11 @@ class TestWithoutAScheduler:
             ("tcp://127.0.0.1:1", "dask is 'tcp://127.0.0.1:1', and no scheduler answers there"),
         ],
     )
-    def test_the_option_is_refused(self, place, message, monkeypatch):
-        monkeypatch.setattr(cluster, "_CONNECT", "1s")
-        with pytest.raises(BadInput, match=re.escape(message)), cluster.crew(place, NONE):
+    def test_the_option_is_refused(self, place, message):
+        import dask.config
+
+        patience = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+        with patience, pytest.raises(BadInput, match=re.escape(message)), cluster.crew(place, NONE):
             pass
 
     def test_so_is_it_without_dask(self, monkeypatch):
