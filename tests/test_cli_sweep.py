@@ -131,6 +131,24 @@ def test_ctrl_c_keeps_what_is_finished(environment, command, tmp_path):
     assert (done.returncode, "100 of 100 cells done (" in done.stdout) == (0, True)
 
 
+def test_says_how_far_it_is_now_and_then(monkeypatch, fakes, tmp_path):
+    from theory.commands import sweep as module
+    from theory.report.progress import Follower
+    from theory.runs import sweep
+    from theory.runs.grid import Grid
+
+    said, shown = [], []
+    follower = Follower(cell=lambda event, left: shown.append((event.all_done, left)), claim=None, say=said.append)
+    for terminal, every in ((False, 0.0), (False, 1e9), (True, 0.0)):
+        monkeypatch.setattr(module, "EVERY", every)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
+        module._measure(sweep.lay([fakes.TINY], Grid(repetitions=2), tmp_path / f"{terminal}{every}"), follower)
+    assert [line.partition(";")[0] for line in said] == [f"{done} of 4 cells" for done in range(5)]
+    assert said[-1].endswith("s left")
+    assert [done for done, _ in shown] == [0, 1, 2, 3, 4]
+    assert (shown[0][1], shown[-1][1]) == (None, 0)
+
+
 # ------------------------------------------------------------------------------------------------------- the document
 
 

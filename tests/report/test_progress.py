@@ -51,13 +51,3 @@ def test_a_live_display_on_a_terminal(monkeypatch):
 def test_errors_pass_through(terminal):
     with pytest.raises(KeyboardInterrupt), follow(Stream(terminal), 1):
         raise KeyboardInterrupt
-
-
-def test_a_line_now_and_then_when_piped_if_asked(monkeypatch):
-    now, stream = [100.0], Stream(False)
-    monkeypatch.setattr("theory.report.progress.time.monotonic", lambda: now[0])
-    with follow(stream, 1, every=30.0) as follower:
-        for seconds in (10, 29, 30, 45, 61, 62):
-            now[0] = 100.0 + seconds
-            follower.cell(Progress("a.b", 3, 4, seconds, 90), lambda: "12 min left")
-    assert stream.getvalue().splitlines() == ["30 of 90 cells; 12 min left", "61 of 90 cells; 12 min left"]

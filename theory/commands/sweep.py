@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,7 +93,7 @@ def sweep(
     options: dict[str, Any] = {"profile": profile, "backend": backend, "seed": seed, "images": find(images)}
     swept = lay(claims, whole_grid, out / NAME, **options, where=where, rerun=rerun)
     try:
-        with follow(sys.stderr, len(claims), every=EVERY) as follower:
+        with follow(sys.stderr, len(claims)) as follower:
             _measure(swept, follower)
         return _present(swept, as_json)
     except KeyboardInterrupt:
@@ -107,9 +108,10 @@ def _grid(path: Path | None, axes: list[str], repeat: int) -> Grid:
 
 
 def _measure(sweep: Sweep, follower: Follower) -> None:
+    """Measure, and say how far it is: by the display on a terminal, elsewhere with a line now and then."""
     from theory.runs.estimate import Pace
 
-    pace = Pace(sweep.waiting())
+    pace, said, terminal = Pace(sweep.waiting()), time.monotonic(), sys.stderr.isatty()
     for event in sweep.run():
         if event.outcome is not None:
             pace.add(event.key, event.outcome.seconds)
@@ -117,13 +119,17 @@ def _measure(sweep: Sweep, follower: Follower) -> None:
             follower.say(
                 f"{event.all_done} of {event.all_total} cells are finished already (--rerun measures them anew)"
             )
-        follower.cell(event, pace.words)
+        if terminal:
+            follower.cell(event, pace.left and pace.left[0])
+        elif time.monotonic() - said >= EVERY:
+            said = time.monotonic()
+            follower.say(f"{event.all_done} of {event.all_total} cells; {pace.words()}")
     if sweep.total >= MANY:
-        follower.say("all cells have been measured; now the tables")
+        follower.say("writing the tables")
 
 
 def _present(sweep: Sweep, as_json: bool) -> int:
-    from theory.report.sweep_text import document, lines
+    from theory.commands.sweep_text import document, lines
     from theory.runs import provenance
     from theory.runs.document import dumps
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -13,45 +11,35 @@ from theory.report.table import line
 from theory.runs.engine import Progress
 from theory.runs.estimate import duration
 
-Left = float | None | Callable[[], str]
-"""The seconds that are left, or what says it in words, which is asked only when it is shown."""
-
 
 @dataclass(frozen=True)
 class Follower:
-    """What to call when a cell is done (with the time left), a claim finished, or there is something to say."""
+    """What to call when a cell is done (with the seconds left), a claim finished, or there is something to say."""
 
-    cell: Callable[[Progress, Left], None]
+    cell: Callable[[Progress, float | None], None]
     claim: Callable[[Mapping[str, Any]], None]
     say: Callable[[str], None]
 
 
 @contextlib.contextmanager
-def follow(stream: IO[str], claims: int, *, every: float = math.inf) -> Iterator[Follower]:
-    """Follow a run of so many claims on ``stream``; where it is no terminal, with a line ``every`` so many seconds."""
+def follow(stream: IO[str], claims: int) -> Iterator[Follower]:
+    """Follow a run of so many claims on ``stream``."""
     if stream.isatty():
         with _live(stream) as follower:
             yield follower
     else:
-        yield _plain(stream, claims, every)
+        yield _plain(stream, claims)
 
 
-def _plain(stream: IO[str], claims: int, every: float) -> Follower:
+def _plain(stream: IO[str], claims: int) -> Follower:
     counter = iter(range(1, claims + 1))
-    said = time.monotonic()
 
     def say(text: str) -> None:
         stream.write(text + "\n")
         stream.flush()
 
-    def cell(event: Progress, left: Left) -> None:
-        nonlocal said
-        if time.monotonic() - said >= every:
-            said = time.monotonic()
-            say(f"{event.all_done} of {event.all_total} cells; {_left(left)}")
-
     return Follower(
-        cell=cell,
+        cell=lambda _, __: None,
         claim=lambda claim: say(f"[{next(counter)}/{claims}] {line(claim)}"),
         say=say,
     )
@@ -70,7 +58,7 @@ def _live(stream: IO[str]) -> Iterator[Follower]:
     with Bar(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("starting", total=None, left="")
 
-        def cell(event: Progress, left: Left) -> None:
+        def cell(event: Progress, left: float | None) -> None:
             of_claim = f"{event.key} {event.done}/{event.total}" if event.key else "cells"
             bar.update(task, description=of_claim, completed=event.all_done, total=event.all_total, left=_left(left))
 
@@ -78,7 +66,5 @@ def _live(stream: IO[str]) -> Iterator[Follower]:
         yield Follower(cell=cell, claim=lambda claim: say(line(claim), soft_wrap=True), say=say)
 
 
-def _left(seconds: Left) -> str:
-    if callable(seconds):
-        return seconds()
+def _left(seconds: float | None) -> str:
     return "" if seconds is None else f"{duration(seconds)} left"

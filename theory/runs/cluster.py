@@ -14,7 +14,6 @@ from theory.runs.cells import one_line
 from theory.runs.child import Limits
 from theory.runs.pool import Crew, dismiss
 
-_CONNECT = "30s"
 _MOST = 16
 """Cells that a worker is handed at once at most; one by one, Dask takes several milliseconds for each."""
 
@@ -53,7 +52,7 @@ def _client(place: str) -> Any:
         raise refuse("dask", repr(place), "an address, such as tcp://host:8786, or a scheduler file")
     found = {"address": place} if "://" in place else {"scheduler_file": place}
     try:
-        return Client(**found, timeout=_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(**found, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise BadInput(f"dask is {place!r}, and no scheduler answers there ({one_line(error)})") from None
 
