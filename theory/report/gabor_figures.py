@@ -198,6 +198,8 @@ def rest(rows: pd.DataFrame) -> Figure:
 
     Steps are over the largest at which the flattest false minimum is stable: to the right of 1 no run can rest.
     """
+    import numpy as np
+
     from theory.report.style import GUIDE, label_outer, looks, panels
 
     momenta, kinds = sorted(rows["momentum"].unique().tolist()), list(rows["on"].unique())
@@ -205,7 +207,7 @@ def rest(rows: pd.DataFrame) -> Figure:
     figure, axes = panels(len(momenta), width=4.4, height=3.0)
     for ax, momentum in zip(axes, momenta, strict=True):
         for kind in kinds:
-            here = rows[(rows["on"] == kind) & (rows["momentum"] == momentum) & (rows["over_limit"] > 0)]
+            here = rows[(rows["on"] == kind) & (rows["momentum"] == momentum) & np.isfinite(rows["over_limit"])]
             look = {"color": colours[kind], "marker": markers[kind], "markersize": 3.5, "markeredgewidth": 0.3}
             level = here["moved"].clip(lower=LEAST)
             ax.plot(here["over_limit"], level, label=kind, linestyle="none", markeredgecolor="white", **look)
