@@ -42,7 +42,7 @@ def stability():
 
 
 def rest():
-    grid = itertools.product(KINDS, (0.0, 0.9), (0.0, 0.1, 1.1, 10.0))
+    grid = itertools.product(KINDS, (0.0, 0.9), (0.1, 1.1, 10.0, math.inf))
     rows = pd.DataFrame(grid, columns=["on", "momentum", "over_limit"])
     return rows.assign(moved=np.where(rows["over_limit"] > 1, 0.5, 0.0))
 
@@ -147,6 +147,15 @@ class TestStability:
         line = drawn("gabor2017.stability").axes[0].lines[0]
         assert line.get_ydata().min() == gabor_figures.LEAST
         assert line.get_ydata().max() == 0.3
+
+
+class TestRest:
+    def test_a_panel_for_each_momentum_without_pictures_that_have_no_false_minimum(self):
+        figure = drawn("gabor2017.rest")
+        assert [ax.get_title() for ax in figure.axes] == ["momentum 0", "momentum 0.9"]
+        marks = figure.axes[0].lines[0]
+        assert marks.get_xdata().tolist() == [0.1, 1.1, 10.0]
+        assert marks.get_ydata().tolist() == [gabor_figures.LEAST, 0.5, 0.5]
 
 
 class TestPopulation:

@@ -37,7 +37,7 @@ def original(rows: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
 
     kinds, momenta = list(rows["on"].unique()), sorted(rows["momentum"].unique())
-    figure = Figure(figsize=(3.7 * len(kinds), 5.6))
+    figure = Figure(figsize=(3.2 * len(kinds), 4.8))
     axes = figure.subplots(2, len(kinds), squeeze=False)
     for (above, below), kind in zip(axes.T, kinds, strict=True):
         here = rows[(rows["on"] == kind) & (rows["momentum"] == momenta[0])]
@@ -72,7 +72,7 @@ def _on_landscape(ax: Axes, landscape: pd.DataFrame, runs: Mapping[str, pd.DataF
     ax.plot(curve["off"], curve["rmse"], color=GUIDE, linewidth=1.0)
     for (run, points), look in zip(runs.items(), _looks(), strict=False):
         off = _wrapped(points["theta"])
-        ax.plot(off, points["rmse"], label=run, linestyle="none", alpha=0.75, **look)
+        ax.plot(off[::2], points["rmse"][::2], label=run, linestyle="none", alpha=0.75, **look)
         ax.plot(off.iloc[-1:], points["rmse"].iloc[-1:], linestyle="none", **{**look, "markersize": 9, "zorder": 5})
     _degrees(ax.xaxis, ax.set_xlim)
     ax.set(xlabel="θ − θ*", ylim=(0, None))
@@ -175,7 +175,7 @@ def stability(rows: pd.DataFrame) -> Figure:
     momenta = list(dict.fromkeys((momenta[0], max(mu for mu in momenta if mu <= SETTLES))))
     kinds = list(rows["on"].unique())
     colours, markers = looks(kinds)
-    figure, axes = panels(len(losses) * len(momenta), width=4.0, height=2.9)
+    figure, axes = panels(len(losses) * len(momenta), width=3.6, height=2.5)
     shown = [(loss, momentum) for loss in losses for momentum in momenta]
     for ax, (loss, momentum) in zip(axes, shown, strict=True):
         for index, kind in enumerate(kinds):
@@ -198,6 +198,8 @@ def rest(rows: pd.DataFrame) -> Figure:
 
     Steps are over the largest at which the flattest false minimum is stable: to the right of 1 no run can rest.
     """
+    import numpy as np
+
     from theory.report.style import GUIDE, label_outer, looks, panels
 
     momenta, kinds = sorted(rows["momentum"].unique().tolist()), list(rows["on"].unique())
@@ -205,7 +207,7 @@ def rest(rows: pd.DataFrame) -> Figure:
     figure, axes = panels(len(momenta), width=4.4, height=3.0)
     for ax, momentum in zip(axes, momenta, strict=True):
         for kind in kinds:
-            here = rows[(rows["on"] == kind) & (rows["momentum"] == momentum) & (rows["over_limit"] > 0)]
+            here = rows[(rows["on"] == kind) & (rows["momentum"] == momentum) & np.isfinite(rows["over_limit"])]
             look = {"color": colours[kind], "marker": markers[kind], "markersize": 3.5, "markeredgewidth": 0.3}
             level = here["moved"].clip(lower=LEAST)
             ax.plot(here["over_limit"], level, label=kind, linestyle="none", markeredgecolor="white", **look)
@@ -230,7 +232,7 @@ def population(rows: pd.DataFrame) -> Figure:
     sizes, gammas, waves, sigmas = (
         sorted(rows[name].unique().tolist()) for name in ("size", "gamma", "wavelength_", "sigma_")
     )
-    across, up = 0.47 * len(waves) * len(gammas) + 0.6, (0.36 * len(sigmas) + 0.5) * len(sizes) + 0.5
+    across, up = 0.39 * len(waves) * len(gammas) + 0.6, (0.31 * len(sigmas) + 0.5) * len(sizes) + 0.5
     figure = Figure(figsize=(across, up))
     axes = figure.subplots(len(sizes), len(gammas), squeeze=False)
     for ax, (size, gamma) in zip(axes.ravel(), itertools.product(sizes, gammas), strict=True):

@@ -111,6 +111,14 @@ def test_thresholds_are_found():
             assert 0 < min(finding.margins.values()) <= 1
 
 
+def test_runs_rest_nowhere_above_the_stable_step():
+    points = evidence("rest")[0].points
+    over, moved = np.asarray(points["over_limit"]), np.asarray(points["moved"])
+    assert np.all(moved[over > 1] > 1e-6)
+    assert np.any(moved[over < 1] < 1e-6)
+    assert set(np.round(over[np.asarray(points["what"]) == "restless"], 12)) <= {1.1, math.inf}
+
+
 def test_the_table_of_remedies():
     table = evidence("remedies")[0].points
     rate = dict(zip(table["remedy"], table["rate"], strict=True))

@@ -21,7 +21,7 @@ LITTLE = 0.1
 MUCH = {5: (0.25, 0.35), 7: (0.45, 0.55), 11: (0.75, 0.85)}
 """The same, by the kernel's side, where the bound on R² ≥ threshold is between 0 and 1, and so can be told."""
 
-AMOUNT = {"quick": {"gabor": 250, "white": 1500, "blob": 250}, "paper": {"gabor": 600, "white": 2000, "blob": 600}}
+AMOUNT = {"quick": {"gabor": 250, "white": 1500, "blob": 600}, "paper": {"gabor": 600, "white": 2000, "blob": 600}}
 
 
 def cells(profile: Profile) -> list[Cell]:

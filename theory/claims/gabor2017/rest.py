@@ -46,7 +46,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
                 Finding(AT_REST, float(moved[i, k]), margins=margins, form="restless", control=control)
                 for k, control in ((-2, ""), (-1, STABLE))
             ]
-    return Evidence(findings, _columns(charts, tail, moved, eta, mu))
+    return Evidence(findings, _columns(tail, moved, eta, stable))
 
 
 def _at_rest(stiffness: float, mu: float, margins: dict[str, float]) -> list[Finding]:
@@ -72,14 +72,14 @@ def _nearest(chart: Any, theta: float) -> Any:
     return min(chart.minima, key=lambda one: abs((theta - one.angle + np.pi) % (2 * np.pi) - np.pi))
 
 
-def _columns(charts: Any, tail: Any, moved: Any, eta: Any, mu: float) -> dict[str, Any]:
-    """A row for each picture and step."""
+def _columns(tail: Any, moved: Any, eta: Any, stable: Any) -> dict[str, Any]:
+    """A row for each picture and step; without a false minimum every step is infinitely far above the stable ones."""
     n, m = eta.shape
-    flat = np.repeat([min(one.curvature for one in chart.minima) for chart in charts], m).reshape(n, m)
+    over = np.divide(eta, stable[:, None], out=np.full(eta.shape, np.inf), where=stable[:, None] > 0)
     return {
         "picture": np.repeat(np.arange(n), m),
         "what": [*(f"{jump:g}" for jump in JUMPS), "restless", STABLE] * n,
-        "over_limit": (eta * flat / (2 * (1 + mu))).ravel(),
+        "over_limit": over.ravel(),
         "moved": moved.ravel(),
         "theta": tail[-1].ravel(),
     }
