@@ -5,6 +5,7 @@ minutes or hours are run as they are written.
 """
 
 import dataclasses
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ claims._ours = lambda: ((name, quickly(claim)) for name, claim in ours() if name
 if __name__ == "__main__":
     from theory.cli import main
 
-    if hasattr(os, "sched_setaffinity"):  # no second process loads all of it again
+    # No second process: it would take long to load all of it again, and find the claims as they are.
+    if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    sys.argv = ["1" if before == "--jobs" else given for before, given in itertools.pairwise(["", *sys.argv])]
     main()
