@@ -189,8 +189,8 @@ CLAIM = Claim(
     ),
     source=(
         f"{PAPER}, Theorem 2, for the limit; what is asked at a finite norm was derived here. The yardstick of "
-        "'residual' was chosen after residuals of about 1e-2 at most had been seen; data drawn afterwards, of seed 1, met "
-        "it as it was (results/seed1)"
+        "'residual' was chosen after residuals of about 1e-2 at most had been seen; data drawn afterwards, of seed 1, "
+        "met it as it was (results/seed1)"
     ),
     controls={
         SHALLOWER: "p = 2/(L−1), by the yardsticks of 'residual' and 'falls'",
