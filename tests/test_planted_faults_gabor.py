@@ -29,8 +29,10 @@ from theory.objectives.gabor import (
 )
 from theory.objectives.gabor.series import Series
 
-# The module, whose name in its package is that of its function.
+# Modules whose names in their packages are those of their functions.
 problems = importlib.import_module("theory.problems.textures")
+transients = importlib.import_module("theory.descent.transient")
+charts = importlib.import_module("theory.objectives.gabor.landscape")
 
 EPS = np.finfo(float).eps
 TRUTH = GaborFilter(theta=0.3, wavelength=5.0, sigma=2.0, gamma=0.7, psi=0.4, size=9)
@@ -102,6 +104,33 @@ def chart() -> None:
     assert sum(one.true for one in found.minima) == 2
 
 
+def resting() -> None:
+    """Curvatures at the minima by differences of the gradient, and the largest step that is stable at one of them."""
+    for kind in ("rmse", "mse", "correlation"):
+        ring = Circle([of_image(IMAGE, 9)], EVEN, kind)
+        found = landscape(ring)
+        smooth = [one for one in found.minima if kind != "rmse" or not one.true]
+        at, h = np.array([[one.angle for one in smooth]]), 1e-5
+        bends = (ring.gradient(at + h) - ring.gradient(at - h))[0] / (2 * h)
+        np.testing.assert_allclose([one.curvature for one in smooth], bends, rtol=1e-5)
+        assert found.stable == pytest.approx(2 / bends.min(), rel=1e-5)
+
+
+def carried() -> None:
+    """The transient of a heavy ball is that of descent on ½u²; a push from rest, that of u_0 = 1, u_{−1} = 0."""
+    s, mu = 3.7, 0.9
+    found = transients.transient(s, mu)
+    _, kept = turn(lambda u: u, np.array([1.0]), HeavyBall(s, mu), 400, keep=range(401))
+    path = np.abs([kept[t][0] for t in range(401)])
+    assert found.peak == pytest.approx(path.max())
+    assert found.settled == np.flatnonzero(path > 0.5)[-1] + 1
+    pushed, before, total = 1.0, 0.0, 0.0
+    for _ in range(400):
+        total += abs(pushed)
+        pushed, before = (1 + mu - s) * pushed - mu * before, pushed
+    assert found.gain == pytest.approx(total, rel=1e-5)
+
+
 def disc() -> None:
     """On the rim the loss of the circle; within, a gradient that agrees with differences."""
     field, ring = Disc([of_image(IMAGE, 9)], EVEN), Circle([of_image(IMAGE, 9)], EVEN)
@@ -149,7 +178,21 @@ def noise() -> None:
 
 CHECKS = {
     check.__name__: check
-    for check in (derivatives, many, pixel, windows, curvature, circle, chart, disc, plane, methods, noise)
+    for check in (
+        derivatives,
+        many,
+        pixel,
+        windows,
+        curvature,
+        circle,
+        chart,
+        resting,
+        carried,
+        disc,
+        plane,
+        methods,
+        noise,
+    )
 }
 
 
@@ -200,6 +243,12 @@ PLANTS = {
     "rising turned round": Plant(
         Circle, "rising", lambda self: Series(-self.square.derivative().coefficients, 2), ["chart"]
     ),
+    "ℓ'' of the circle × 1.02": Plant(Circle, "curvature", scaled(Circle.curvature, 1.02), ["resting"]),
+    "the root's ℓ'' where the loss is 1.02 times as high": Plant(
+        charts, "_loss", lambda circle, angle: 1.02 * LOSS(circle, angle), ["resting"]
+    ),
+    "a stable step × 1.02": Plant(charts.Landscape, "stable", property(lambda self: 1.02 * STABLE(self)), ["resting"]),
+    "|u_t| × 1.02": Plant(transients, "_run", scaled(transients._run, 1.02), ["carried"]),
     "no truth": Plant(Circle, "off", lambda self, theta: 1 + 0 * theta, ["chart"]),
     "a crossing lost": Plant(Series, "_crossings", lambda self, *a: CROSSINGS(self, *a)[1:], ["chart"]),
     "∇ in the disc turned round": Plant(Disc, "gradient", flipped(Disc.gradient), ["disc"]),
@@ -214,6 +263,7 @@ PLANTS = {
     "spectrum of a wider blur": Plant(problems, "CORRELATION", 1.02 * problems.CORRELATION, ["noise"]),
     "the mean stays": Plant(problems, "whitened", lambda x: problems_whitened(x) + 1.0, ["noise"]),
 }
+LOSS, STABLE = charts._loss, charts.Landscape.stable.fget
 CROSSINGS, GRADIENT, problems_whitened = Series._crossings, Disc.gradient, problems.whitened
 
 
