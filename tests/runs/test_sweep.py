@@ -232,10 +232,17 @@ class TestTheStore:
         (tmp_path / "findings").write_text("")
         laid, _, found = run([fakes.TINY], grid("a=1"))
         assert (laid.complete, found) == (True, {})
-        assert f"the tables in {tmp_path} cannot be written" in laid.stopped
+        assert f"the tables of fake.tiny in {tmp_path} cannot be written (File exists)" in laid.stopped
         (tmp_path / "findings").unlink()
         laid, _, found = run([fakes.TINY], grid("a=1"))
         assert (laid.stopped, laid.plans[0].earlier, found["fake.tiny"].cells) == ("", 1, 1)
+
+    def test_keeps_cells_that_have_no_table(self, fakes, run, tmp_path):
+        odd = dataclasses.replace(fakes.TINY, measure=lambda cell, setting: Evidence([], {"v": np.ones(2, complex)}))
+        laid, _, _ = run([odd], grid("a=1"))
+        assert laid.complete
+        assert "cannot be written (Unsupported numpy type" in laid.stopped
+        assert not list(tmp_path.rglob("*.tmp"))
 
     def test_leaves_no_drafts(self, fakes, run, tmp_path):
         (tmp_path / ".fake.tiny.123.tmp").write_text("half a table")

@@ -105,7 +105,7 @@ class Child:
         try:
             _send(self._process.stdin, message)
             return _receive(self._process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):  # ValueError: closed by whoever ended the run
             self.broken = True
             raise self._reason() from None
 

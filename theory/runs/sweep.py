@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from pyarrow import ArrowException
 
 from theory.arrays import namespace
 from theory.checks import BadInput, integer, refuse
@@ -134,10 +135,10 @@ class Sweep:
         for plan in self.plans:
             try:
                 found[plan.claim.key] = swept.write(plan.claim, self.folder, dated)
-            except OSError as error:
+            except (OSError, ArrowException) as error:  # no room, or columns of a kind that Parquet does not have
                 self.stopped = self.stopped or (
-                    f"the tables in {self.folder} cannot be written ({error.strerror or error}); "
-                    "what is finished is kept beside them"
+                    f"the tables of {plan.claim.key} in {self.folder} cannot be written "
+                    f"({getattr(error, 'strerror', None) or error}); what is finished is kept beside them"
                 )
         return found
 
