@@ -1,8 +1,9 @@
-"""Did the benchmarks measure anything? Counts the results of one ASV run and fails when any is missing.
+"""Did the benchmarks measure anything? Counts the results of ASV runs, each of some, and fails when any is missing.
 
 ASV stores one value per combination of parameters: a number, NaN (skipped with a reason), or null (failed).
-Usage: count_results.py RESULTS_DIR COMMIT. Exit code 1 when no result is found, when a benchmark failed, when one was
-skipped for another reason than a backend without a device, or when one leaves its version or timeout to chance.
+Usage: count_results.py COMMIT RESULTS_DIR [RESULTS_DIR ...]. Exit code 1 when no result is found, when a benchmark
+failed, when one was skipped for another reason than a backend without a device, or when one leaves its version or
+timeout to chance.
 """
 
 from __future__ import annotations
@@ -50,16 +51,19 @@ def complaints(name: str, description: dict[str, Any], row: list[Any] | None) ->
     return [f"{name}: {complaint}" for complaint in found]
 
 
-def main(results_dir: str, commit: str) -> int:
+def main(commit: str, *results_dirs: str) -> int:
     """Print the counts and every complaint; return the exit code."""
-    root = Path(results_dir)
-    if not (root / "benchmarks.json").exists():
-        print(f"no results in {root}")
-        return 1
-    described = json.loads((root / "benchmarks.json").read_text())
-    benchmarks = {name: entry for name, entry in described.items() if isinstance(entry, dict)}
-    files = sorted(root.glob(f"*/{commit[:8]}-*.json"))
-    rows = {name: row for file in files for name, row in json.loads(file.read_text())["results"].items()}
+    roots = [Path(results_dir) for results_dir in results_dirs]
+    benchmarks: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
+    for root in roots:
+        if not (root / "benchmarks.json").exists():
+            print(f"no results in {root}")
+            return 1
+        described = json.loads((root / "benchmarks.json").read_text())
+        benchmarks |= {name: entry for name, entry in described.items() if isinstance(entry, dict)}
+        for file in sorted(root.glob(f"*/{commit[:8]}-*.json")):
+            rows |= json.loads(file.read_text())["results"]
     counts = Counter(what for row in rows.values() for _, what in outcomes(row))
     for name, row in sorted(rows.items()):
         tally = Counter(what for _, what in outcomes(row))
