@@ -91,7 +91,7 @@ def test_ways_lie_upon_the_landscape_of_their_objective():
     figure = drawn("siahkoohi2021.landscape", pd.concat([landscape(), ways()]))
     # The cross at w*; of each of four ways the line, its start and its end.
     assert [len(ax.get_lines()) for ax in figure.axes[:5]] == [1 + 4 * 3, 1, 1, 1, 1 + 4 * 3]
-    assert figure.axes[0].get_lines()[1].get_xdata().tolist() == [2.0, 1.0, 0.0]
+    assert figure.axes[0].get_lines()[1].get_xdata().tolist() == [2.0, 0.0]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["L-BFGS", "Adam"]
 
 

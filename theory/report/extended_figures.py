@@ -43,7 +43,7 @@ def landscapes(rows: pd.DataFrame) -> Figure:
 
     laws, pairs = list(rows["weights"].unique()), sorted(rows["pair"].unique())[:PAIRS]
     kinds = [(law, objective) for law in laws for objective in OBJECTIVES]
-    figure = Figure(figsize=(2.3 * len(pairs) + 0.9, 2.3 * len(kinds) + 0.6))
+    figure = Figure(figsize=(1.8 * len(pairs) + 0.9, 1.8 * len(kinds) + 0.8))
     grid = figure.subplots(len(kinds), len(pairs), sharex=True, sharey=True, squeeze=False)
     drawn: Any = None
     for line, (law, objective) in enumerate(kinds):
@@ -66,7 +66,7 @@ def landscapes(rows: pd.DataFrame) -> Figure:
 
 def _landscape(ax: Axes, rows: pd.DataFrame, column: str) -> Any:
     table = rows.pivot(index="beta", columns="alpha", values=column)
-    drawn = ax.contourf(table.columns, table.index, table.to_numpy(), levels=LEVELS, cmap="cividis")
+    drawn = ax.contourf(table.columns, table.index, table.to_numpy(), levels=LEVELS, cmap="cividis", rasterized=True)
     ax.contour(table.columns, table.index, table.to_numpy(), levels=LEVELS[1:4], colors="white", linewidths=0.5)
     ax.plot(0, 0, marker="x", color="white", markersize=4)
     ax.set(aspect="equal", xticks=(-4, 0, 4), yticks=(-4, 0, 4), xlim=(-4, 4), ylim=(-4, 4))
@@ -74,7 +74,7 @@ def _landscape(ax: Axes, rows: pd.DataFrame, column: str) -> Any:
 
 
 def _upon(ax: Axes, rows: pd.DataFrame) -> None:
-    """The ways of L-BFGS and of Adam, with dark edges so that they are seen on light and dark."""
+    """The ways of L-BFGS and of Adam, every tenth iteration, with dark edges: they are seen on light and dark."""
     from matplotlib.patheffects import Normal, Stroke
 
     edge = [Stroke(linewidth=2.0, foreground="black"), Normal()]
@@ -85,7 +85,7 @@ def _upon(ax: Axes, rows: pd.DataFrame) -> None:
     for optimiser, look in looks.items():
         here = rows[rows["optimiser"] == optimiser]
         for number, start in enumerate(here["start"].unique()):
-            way = here[here["start"] == start].sort_values("iteration")
+            way = here[here["start"] == start].sort_values("iteration").iloc[::2]
             alpha, beta = way["alpha"].to_numpy(), way["beta"].to_numpy()
             ax.plot(alpha, beta, linewidth=1.0, label="_" if number else optimiser, path_effects=edge, **look)
             ax.plot(alpha[0], beta[0], marker="P", color=look["color"], mec="black", markersize=5, mew=0.5)
@@ -158,7 +158,7 @@ def width(rows: pd.DataFrame) -> Figure:
     known = {(preset, start) for preset, start in zip(rows["preset"], rows["start"], strict=True)}
     places = [place for place in PANELS if place in known]
     colours, markers = looks(list(MEASURES))
-    figure, axes = panels(len(places), width=4.4, height=3.2)
+    figure, axes = panels(len(places), width=4.0, height=2.9)
     for ax, (preset, start) in zip(axes, places, strict=True):
         here = rows[(rows["preset"] == preset) & (rows["start"] == start)]
         for level, line in ((1.0, "-"), (SEEN, ":")):
