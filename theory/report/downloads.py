@@ -18,7 +18,7 @@ from theory.report.table import number
 from theory.runs.files import replacing
 from theory.runs.store import Stored
 
-DIGITS = 9
+DIGITS = 6
 """Digits of a number in a CSV file of rows."""
 
 PLAIN = 100_000
