@@ -127,7 +127,7 @@ def test_a_filter_whose_angle_is_not_seen_is_refused():
     """E is then a difference of terms that agree in all but their rounding; or there is no second angle."""
     nearly_round = GaborFilter(wavelength=1000.0, gamma=1.0, size=3)
     for kind in ("mse", "rmse"):
-        with pytest.raises(BadInput, match="filter is the same at every angle, all but for rounding"):
+        with pytest.raises(BadInput, match="filter is so alike at all angles"):
             diagnose(white(3), nearly_round, start=0.0, step=0.1, loss=kind)
     for kind in LOSSES:
         with pytest.raises(BadInput, match="no angle is seen"):
@@ -250,6 +250,12 @@ class TestDiagnosis:
     def test_bad_input(self, changes, words):
         with pytest.raises(BadInput, match=words):
             diagnose(white(15), GaborFilter(), **{"start": 0.0, "step": 0.1, **changes})
+
+    def test_an_angle_whose_place_is_lost(self):
+        with pytest.raises(BadInput, match="start is 1e\\+30; it must be within 1e\\+06 radians"):
+            diagnose(white(15), GaborFilter(), start=1e30, step=0.1)
+        with pytest.raises(BadInput, match="truth is 1e\\+17; it must be within"):
+            diagnose(white(15), GaborFilter(theta=1e17), start=0.0, step=0.1)
 
     def test_a_constant_image(self):
         with pytest.raises(BadInput, match="image is 3 at every pixel"):

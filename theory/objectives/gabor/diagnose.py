@@ -23,6 +23,9 @@ STEPS = 2000
 SETTLED = 1e-10
 """A move of less, in radians, ends the descent."""
 
+FARTHEST = 1e6
+"""Radians of which rounding takes 1e-10: a truth is told to 1e-6."""
+
 SEEN = "greater than 0; no angle is seen where γ = 1 and the wave is long, or where hardly a pixel is not 0"
 """What the curvature at the truth must be."""
 
@@ -132,6 +135,9 @@ def diagnose(
     (False, False, 0.021)
     """
     start, step = checks.finite("start", start), checks.positive("step", step)
+    for name, angle in (("truth", truth.theta), ("start", start)):
+        if abs(angle) > FARTHEST:
+            raise checks.refuse(name, angle, f"within {FARTHEST:g} radians: of more the place is lost to rounding")
     moments = seen if isinstance(seen, WindowMoments) else of_image(seen, truth.size)
     circle = Circle([moments], truth, loss)
     if not circle.scale[0] > 0:

@@ -55,7 +55,7 @@ class Series:
         ------
         BadInput
             If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show, or
-            if what they do not resolve is rounding of the terms: then the function is as good as constant.
+            if what they do not resolve is rounding of the terms, of which the function is so small a part that it has no 14 figures.
         """
         samples = FEWEST
         while True:
@@ -66,8 +66,11 @@ class Series:
             if size[samples // 4 :].max() <= ROUNDING * size.max():
                 return Series(*_trimmed(a[:, : samples // 4], size[: samples // 4]))
             if samples == MOST and size[samples // 4 :].max() <= ROUNDING * terms:
+                share = size.max() / terms
                 raise checks.refuse(
-                    "filter", "the same at every angle, all but for rounding", "one whose angle the image can tell"
+                    "filter",
+                    f"so alike at all angles that its loss is {share:.1e} of its terms, and has no 14 figures left",
+                    "one that changes more as it turns; the correlation may serve as the loss",
                 )
             if samples == MOST:
                 raise checks.refuse("filter", "too rough a function of its angle", f"resolved by {MOST} angles")
