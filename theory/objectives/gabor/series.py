@@ -55,7 +55,8 @@ class Series:
         ------
         BadInput
             If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show, or
-            if what they do not resolve is rounding of the terms, of which the function is so small a part that it has no 14 figures.
+            if what they do not resolve is rounding of the terms, of which the function is so small a part that it has
+            no 14 figures.
         """
         samples = FEWEST
         while True:
