@@ -94,10 +94,9 @@ def _default_step(moments: Any, true: Any, loss: str) -> float:
     """A tenth of 1/ℓ''(θ*), where for the root ℓ is its square: cautious by any rule."""
     from theory.checks import refuse
     from theory.objectives.gabor import Circle
+    from theory.objectives.gabor.diagnose import SEEN
 
     curvature = float(Circle([moments], true, "mse" if loss == "rmse" else loss).curvature()[0])
     if not curvature > 0:
-        raise refuse(
-            "the curvature at the truth", curvature, "greater than 0; with γ = 1 and a long wave no angle is seen"
-        )
+        raise refuse("the curvature at the truth", curvature, SEEN)
     return 0.1 / curvature

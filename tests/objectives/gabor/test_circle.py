@@ -123,6 +123,31 @@ def test_a_function_too_rough_for_a_series_is_refused():
         Series.sampled(lambda theta: np.abs(np.sin(theta)))
 
 
+def test_a_filter_whose_angle_is_not_seen_is_refused():
+    """E is then a difference of terms that agree in all but their rounding; or there is no second angle."""
+    nearly_round = GaborFilter(wavelength=1000.0, gamma=1.0, size=3)
+    for kind in ("mse", "rmse"):
+        with pytest.raises(BadInput, match="filter is so alike at all angles"):
+            diagnose(white(3), nearly_round, start=0.0, step=0.1, loss=kind)
+    for kind in LOSSES:
+        with pytest.raises(BadInput, match="no angle is seen"):
+            diagnose(white(1), GaborFilter(size=1), start=0.0, step=0.1, loss=kind)
+
+
+def test_every_angle_lies_in_a_basin():
+    """Also where two meet, a few roundings from a maximum and some turns on."""
+    circle = Circle(SEEN[9], TRUTHS[0])
+    for problem in range(3):
+        chart = landscape(circle, problem)
+        for top in chart.maxima:
+            for turned in top.angle + 2 * math.pi * np.arange(-3, 4):
+                for theta in turned + np.spacing(turned) * np.arange(-3, 4):
+                    found = chart.basin(float(theta))
+                    assert (
+                        min(abs(math.remainder(theta - rim, 2 * math.pi)) for rim in (found.left, found.right)) < 1e-12
+                    )
+
+
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_the_disc_is_the_circle_on_its_rim_and_the_mean_filter_at_its_centre(truth):
     disc, circle = Disc(SEEN[truth.size], truth), Circle(SEEN[truth.size], truth)
@@ -196,6 +221,14 @@ class TestDiagnosis:
         assert (above.outcome, above.reaches) == ("cycles", False)
         assert "thrown about for ever" in above.advice[4].sentence
 
+    @pytest.mark.parametrize("step", [0.3, 1.0, 1e6, 1e20])
+    def test_a_run_that_is_thrown_about_is_not_said_to_cycle_about_the_truth(self, step):
+        """Though the predicted cycle, step times slope, is then wider than the circle."""
+        for start in np.linspace(-1.0, 1.0, 4):
+            found = diagnose(white(15), GaborFilter(), start=float(start), step=step)
+            assert not found.reaches
+            assert abs(found.end) < 4 * math.pi
+
     def test_a_start_on_a_maximum_stays_there(self):
         found = diagnose(white(15), GaborFilter(), start=-math.pi / 4, step=1e-3)
         assert (found.outcome, found.reaches) == ("balanced", False)
@@ -209,6 +242,7 @@ class TestDiagnosis:
         ("changes", "words"),
         [
             ({"step": 0}, "step is 0.0; it must be greater than 0"),
+            ({"step": 1e308}, "step is 1e\\+308; it must be so small that a step of descent is finite"),
             ({"start": math.inf}, "start is inf; it must be finite"),
             ({"loss": "mae"}, "loss is 'mae'"),
         ],
@@ -216,6 +250,12 @@ class TestDiagnosis:
     def test_bad_input(self, changes, words):
         with pytest.raises(BadInput, match=words):
             diagnose(white(15), GaborFilter(), **{"start": 0.0, "step": 0.1, **changes})
+
+    def test_an_angle_whose_place_is_lost(self):
+        with pytest.raises(BadInput, match="start is 1e\\+30; it must be within 1e\\+06 radians"):
+            diagnose(white(15), GaborFilter(), start=1e30, step=0.1)
+        with pytest.raises(BadInput, match="truth is 1e\\+17; it must be within"):
+            diagnose(white(15), GaborFilter(theta=1e17), start=0.0, step=0.1)
 
     def test_a_constant_image(self):
         with pytest.raises(BadInput, match="image is 3 at every pixel"):

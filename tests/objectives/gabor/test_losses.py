@@ -163,6 +163,7 @@ def test_white_noise_needs_no_matrix():
         (lambda: GaborFilter(gamma=0), "gamma is 0.0; it must be greater than 0"),
         (lambda: GaborFilter(theta=math.nan), "theta is NaN; it must be a real number"),
         (lambda: GaborFilter(amplitude=0), "amplitude is 0.0; it must be different from 0"),
+        (lambda: GaborFilter(sigma=1e-200).kernel(), "filter is not finite at every pixel"),
         (lambda: GaborFilter(size=0), "size is 0; it must be at least 1"),
         (lambda: of_image(np.ones((20, 20)), 5), "image is 1 at every pixel; it must be not constant"),
         (lambda: of_image(image(), 25), "image is of 24x31; it must be no smaller than the filter, 25x25"),
@@ -196,6 +197,26 @@ def test_many_starts_are_compiled_and_exact(kind, seen, truth, monkeypatch):
     # Sums of 81 terms, of products of powers that are off by some tens of roundings.
     np.testing.assert_allclose(fast[0], loss.gradient(w), rtol=0, atol=1e-12 * np.abs(fast[0]).max())
     np.testing.assert_allclose(fast[1], loss.value(w), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seen", [white(9), of_image(image(), 9)], ids=["white", "image"])
+def test_the_compiled_root_has_no_gradient_at_its_minimum(seen, monkeypatch):
+    monkeypatch.setattr(compiled, "LEAST", 0)
+    loss = GaborLoss(seen, TRUTH, "rmse", PARAMETERS)
+    w = np.repeat(loss.teacher[:, None], 11, axis=1)
+    assert not loss.value(w).any()
+    assert not loss.gradient(w).any()
+
+
+def test_the_loops_are_given_no_strides():
+    q = np.repeat(TRUTH.parameters[:, None], 11, axis=1) * (1 + 0.1 * RNG(2).standard_normal((6, 11)))
+    apart = np.stack([TRUTH.kernel(), np.ones(81)], axis=1)[:, 0]
+    whole = compiled.pulled(q, 9, true=TRUTH.kernel())
+    for one, other in zip(compiled.pulled(np.asfortranarray(q), 9, true=apart), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+    outer = RNG(3).standard_normal((81, 11)).astype(np.float32)
+    double = compiled.pulled(q, 9, outer=outer.astype(float))[0]
+    np.testing.assert_array_equal(compiled.pulled(q, 9, outer=np.asfortranarray(outer))[0], double)
 
 
 def test_what_the_loops_do_not_serve(monkeypatch):

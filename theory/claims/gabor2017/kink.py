@@ -136,7 +136,9 @@ CLAIM = Claim(
     proof=(
         "ℓ = ½ℓ''u² + O(u³), so f = s|u| + O(u²): outside u = 0 every step is ηs(1 + O(η)) towards the truth, and "
         "within ηs of it every step crosses. With momentum, v_{t+1} = μv_t ± s, so |v_{t+1}| + μ|v_t| ≥ s, and of "
-        "two jumps one is ηs/(1+μ) or more: a velocity cannot die where the slope does not."
+        "two jumps one is ηs/(1+μ) or more: a velocity cannot die where the slope does not. A run with momentum goes "
+        "farther out than 2ηs; but if all its jumps were smaller, it would land within ηs of θ* where it crosses it, "
+        "and there the limits hold."
     ),
     source=f"{PAPER}. B3 of the problem's statement; the bound with momentum and that on the second order derived here",
     controls={

@@ -91,11 +91,13 @@ CLAIM = Claim(
     statement=(
         "64 starts evenly around the circle, images of 64×64, 240 gradients a run; found is what ends, and stays, "
         "within 0.01 of the truth. Form 'every start': descent from a small σ to the true one on one minus the "
-        "correlation, and descent in the disc of the double angle on the mean squared error, find the truth from "
-        "every start on 90 % of the images or more: of white noise, of smooth noise, and of photographs that were "
-        "whitened first. Form 'basin': plain descent, and descent on the double angle on the circle, find it from "
-        "no more starts than lie in the truth's valley. The table has every remedy on every kind of image, and "
-        "descent as asked."
+        "correlation, and descent in the disc of the double angle on the mean squared error, find the truth from every "
+        "start on 90 % of the images or more: of white noise, of smooth noise, and of photographs that were whitened "
+        "first. Form 'basin': plain descent, and descent on the double angle on the circle, find it from no more "
+        "starts than lie in the truth's valley. The table has every remedy on every kind of image, and descent as "
+        "asked; its jumps of 0.05 do not fit within 0.01 of the truth, so it is found from hardly more than the two of "
+        "the 64 starts that are truths. The limits take the images as independent; the 120 photographs are disjoint "
+        "pieces of two."
     ),
     hypotheses=("none",),
     proof=(

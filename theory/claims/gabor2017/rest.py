@@ -40,7 +40,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     for i, chart in enumerate(charts):
         margins = {"certified": 1.0 if chart.certain else -1.0}
         for k in np.flatnonzero(moved[i, :-2] < AT_REST):
-            findings += _at_rest(float(eta[i, k]) * _nearest(chart, tail[-1, i, k]).curvature, mu, margins)
+            place, off = _nearest(chart, tail[-2, i, k])
+            findings += _at_rest(float(eta[i, k]) * place.curvature, off, mu, margins)
         if stable[i] > 0:
             findings += [
                 Finding(AT_REST, float(moved[i, k]), margins=margins, form="restless", control=control)
@@ -49,13 +50,16 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     return Evidence(findings, _columns(tail, moved, eta, stable))
 
 
-def _at_rest(stiffness: float, mu: float, margins: dict[str, float]) -> list[Finding]:
-    """ηf'' where a run is at rest, below 2(1 + μ); the control has the limit without momentum."""
+def _at_rest(stiffness: float, off: float, mu: float, margins: dict[str, float]) -> list[Finding]:
+    """ηf'' where a run is at rest, below 2(1 + μ), the control without momentum; and ηf''|θ − θ'|."""
     found = [(2 * (1 + mu), "")] + ([(2.0, FORGOTTEN)] if mu else [])
-    return [
+    findings = [
         Finding(limit, stiffness, margins=margins, form="at rest", relation=Relation.UPPER, control=control)
         for limit, control in found
     ]
+    # Between two moves ηf' = ηf''u(1 + O(u)) is what they leave; 2 for the second order.
+    least = 2 * (1 + mu) * AT_REST
+    return [*findings, Finding(least, stiffness * off, margins=margins, form="there", relation=Relation.UPPER)]
 
 
 def _tail(circle: Any, eta: Any, cell: Cell) -> Any:
@@ -67,9 +71,10 @@ def _tail(circle: Any, eta: Any, cell: Cell) -> Any:
     return np.stack([kept[t] for t in keep])
 
 
-def _nearest(chart: Any, theta: float) -> Any:
-    """The minimum nearest to an angle, on the circle."""
-    return min(chart.minima, key=lambda one: abs((theta - one.angle + np.pi) % (2 * np.pi) - np.pi))
+def _nearest(chart: Any, theta: float) -> tuple[Any, float]:
+    """The minimum nearest to an angle, on the circle, and how far it is."""
+    off = [abs((theta - one.angle + np.pi) % (2 * np.pi) - np.pi) for one in chart.minima]
+    return chart.minima[int(np.argmin(off))], float(min(off))
 
 
 def _columns(tail: Any, moved: Any, eta: Any, stable: Any) -> dict[str, Any]:
@@ -91,19 +96,22 @@ CLAIM = Claim(
     relation=Relation.LOWER,
     statement=(
         "Descent on the root f of the mean squared error, from −π/4, at a constant step η and with momentum μ. Form "
-        "'at rest': where a run rests (its last 100 moves are below 1e-6), it is at a false minimum θ' with ηf''(θ') "
-        "≤ 2(1 + μ). Form 'restless': at a step a tenth above 2(1 + μ)/min f'', the flattest of the false minima, no "
-        "run comes to rest, so it cycles for ever; the step is predicted from the landscape. Images of 64×64, of "
-        "white noise, smooth noise and photographs; μ = 0 and 0.9; for the first form η is 0.1 to 4 radians over "
-        "the slope at the truth. Pictures without a false minimum have no such step: on them every step is restless."
+        "'at rest': where a run rests (its last 100 moves are below 1e-6), it is at a false minimum θ' with ηf''(θ') ≤ "
+        "2(1 + μ); form 'there': with ηf''|θ − θ'| ≤ 2(1 + μ)·1e-6. Form 'restless': at a step a tenth above 2(1 + "
+        "μ)/min f'', the flattest of the false minima, no run comes to rest, so it cycles for ever; the step is "
+        "predicted from the landscape. Images of 64×64, of white noise, smooth noise and photographs; μ = 0 and 0.9; "
+        "for the first form η is 0.1 to 4 radians over the slope at the truth. Pictures without a false minimum have "
+        "no such step: on them every step is restless."
     ),
     hypotheses=("the landscape is certified, so that no false minimum is missed",),
     proof=(
         "At a false minimum E > 0, so f is smooth, f'' = E''/(2√E), and descent is u_{t+1} = (1 + μ − ηf'')u_t − "
-        "μu_{t−1} next to it, which is stable if and only if ηf'' < 2(1 + μ) (gabor2017.stability). At the truth f "
-        "has a kink, and no step is stable (gabor2017.kink). A run that rests, rests at a stationary point, and from "
-        "an unstable one all but exceptional runs are driven away. So momentum does not cure the cycle, but at the "
-        "same step it lets a run rest in a false minimum where without it the run would cycle."
+        "μu_{t−1} next to it, which is stable if and only if ηf'' < 2(1 + μ) (gabor2017.stability). At the truth f has "
+        "a kink, and no step is stable (gabor2017.kink). A run that rests, rests at a stationary point, and from an "
+        "unstable one all but exceptional runs are driven away. Between two moves v and v' of 1e-6 or less η|f'| = |μv "
+        "− v'| ≤ (1 + μ)·1e-6, so the minimum is as near as form 'there' has it, 2 being for the second order. So "
+        "momentum does not cure the cycle, but at the same step it lets a run rest in a false minimum where without it "
+        "the run would cycle."
     ),
     source=f"{PAPER}. Derived here, to tell when an asker sees a cycle, and when a run that rests in the wrong place",
     controls={

@@ -83,7 +83,9 @@ class Circle:
     @functools.cached_property
     def square(self) -> Series:
         """E."""
-        return Series.sampled(lambda theta: self._energy(theta) - 2 * self._overlap(theta) + self.scale[:, None])
+        return Series.sampled(
+            lambda theta: self._energy(theta) - 2 * self._overlap(theta) + self.scale[:, None], self.scale.max()
+        )
 
     def _overlap(self, theta: Any) -> Any:
         return self._true @ kernels(self.learned.at(theta), self.learned.size)

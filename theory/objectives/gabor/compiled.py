@@ -15,8 +15,11 @@ LEAST = 32_768
 
 def serves(q: Any, size: int) -> bool:
     """Whether the loops serve: many starts, of NumPy, real and finite, and no factor of a filter overflows."""
-    if not isinstance(q, np.ndarray) or q.dtype != np.float64 or q.shape[1] * size**2 < LEAST:
-        return False
+    return isinstance(q, np.ndarray) and q.dtype == np.float64 and q.shape[1] * size**2 >= LEAST and exact(q, size)
+
+
+def exact(q: Float[np.ndarray, "6 starts"], size: int) -> bool:
+    """Whether all is finite, and no factor of a filter overflows."""
     sigma, gamma, amplitude = q[2], q[3], q[5]
     exponents = ((size - 1) / 2) ** 2 * (1 + gamma**2) / np.where(sigma == 0, np.nan, sigma) ** 2
     return bool(np.all(exponents <= LARGEST) and np.all(amplitude != 0) and np.all(q[1] != 0) and np.isfinite(q).all())
@@ -45,7 +48,8 @@ def pulled(
     whole, lanes = _whole(q)
     out = np.empty((SUMS, whole.shape[1]))
     given = np.empty(0) if outer is None else _padded(outer, whole.shape[1]).ravel()
-    wanted = np.empty(0) if true is None else true
+    # The loops know no strides, and no other type.
+    wanted = np.empty(0) if true is None else np.ascontiguousarray(true, dtype=float)
     gabor_sums.sums(whole, size, np.arange(size) - (size - 1) / 2, given, wanted, lanes, out.ravel())
     sums = out[:, : q.shape[1]]
     return _chained(q, sums), sums[-1]
@@ -81,4 +85,4 @@ def _whole(q: Any) -> tuple[Any, tuple[int, ...]]:
 
 
 def _padded(rows: Any, width: int) -> Any:
-    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, width - rows.shape[1])), mode="edge"))
+    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, width - rows.shape[1])), mode="edge"), dtype=float)

@@ -23,6 +23,15 @@ STEPS = 2000
 SETTLED = 1e-10
 """A move of less, in radians, ends the descent."""
 
+FARTHEST = 1e6
+"""Radians of which rounding takes 1e-10: a truth is told to 1e-6."""
+
+SEEN = "greater than 0; no angle is seen where γ = 1 and the wave is long, or where hardly a pixel is not 0"
+"""What the curvature at the truth must be."""
+
+LAST = 100
+"""Angles at the end of a descent that must all lie about a truth, for it to be said to cycle there."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -126,10 +135,15 @@ def diagnose(
     (False, False, 0.021)
     """
     start, step = checks.finite("start", start), checks.positive("step", step)
+    for name, angle in (("truth", truth.theta), ("start", start)):
+        if abs(angle) > FARTHEST:
+            raise checks.refuse(name, angle, f"within {FARTHEST:g} radians: of more the place is lost to rounding")
     moments = seen if isinstance(seen, WindowMoments) else of_image(seen, truth.size)
     circle = Circle([moments], truth, loss)
     if not circle.scale[0] > 0:
         raise checks.refuse("image", "such that the true filter answers with 0", "seen by the true filter")
+    if not circle.curvature()[0] > 0:
+        raise checks.refuse("the curvature at the truth", float(circle.curvature()[0]), SEEN)
     charted, predicted = landscape(circle), _predicted(circle, step)
     found = Diagnosis(
         loss=loss,
@@ -227,9 +241,9 @@ def complex_step(value: Callable[[Any], Any], w: Any, tiny: float = 1e-30) -> An
 
 def _ended(circle: Circle, chart: Landscape, start: float, step: float, cycle: float | None) -> dict[str, Any]:
     """Where plain descent ends, and how."""
-    end, moved = _follow(circle, start, step)
-    off = float(circle.off(np.array(end)))
-    reaches = chart.basin(end).true and off <= max(1e-6, 2 * (cycle or 0.0))
+    last, moved = _follow(circle, start, step)
+    end, off = last[-1], float(circle.off(np.array(last)).max())
+    reaches = all(chart.basin(angle).true for angle in last) and off <= max(1e-6, 2 * (cycle or 0.0))
     if moved < SETTLED:
         high = not reaches and float(circle.curvature(end)[0]) < 0
         outcome = "balanced" if high else "converged" if reaches else "trapped"
@@ -239,13 +253,16 @@ def _ended(circle: Circle, chart: Landscape, start: float, step: float, cycle: f
     return {"end": end, "outcome": outcome, "reaches": reaches}
 
 
-def _follow(circle: Circle, start: float, step: float) -> tuple[float, float]:
-    """The last angle, and the last move."""
-    theta, moved = np.array([[start]]), math.inf
+def _follow(circle: Circle, start: float, step: float) -> tuple[list[float], float]:
+    """The last angles, or the one where it settled, and the last move."""
+    theta, path, move = np.array([[start]]), [start], math.inf
     for _ in range(STEPS):
-        move = step * circle.gradient(theta)
-        theta = theta - move
-        moved = abs(float(move[0, 0]))
-        if moved < SETTLED:
-            break
-    return float(theta[0, 0]), moved
+        move = step * float(circle.gradient(theta)[0, 0])
+        if not math.isfinite(move):
+            raise checks.refuse("step", step, "so small that a step of descent is finite")
+        # Of a huge angle the place on the circle is lost to rounding.
+        theta = theta - move if abs(move) < math.pi else np.remainder(theta - move, 2 * math.pi)
+        path.append(float(theta[0, 0]))
+        if abs(move) < SETTLED:
+            return path[-1:], abs(move)
+    return path[-LAST:], abs(move)

@@ -63,8 +63,18 @@ class GaborFilter:
         return abs(math.sin(self.psi)) <= 1e-15 * max(1.0, abs(self.psi))
 
     def kernel(self) -> Float[np.ndarray, " p"]:
-        """The filter, row by row."""
-        return kernels(self.parameters[:, None], self.size)[:, 0]
+        """The filter, row by row.
+
+        Raises
+        ------
+        BadInput
+            If λ, σ or γ are so extreme that a pixel is not finite.
+        """
+        with np.errstate(all="ignore"):
+            g = kernels(self.parameters[:, None], self.size)[:, 0]
+        if not np.isfinite(g).all():
+            raise checks.refuse("filter", "not finite at every pixel", "of a less extreme wavelength, sigma or gamma")
+        return g
 
     def turned(self, theta: float) -> GaborFilter:
         """The same filter at another angle."""

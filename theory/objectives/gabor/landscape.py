@@ -72,7 +72,8 @@ class Landscape:
 
     def basin(self, theta: float) -> Minimum:
         """The minimum into which gradient flow runs from this angle; on a maximum, that to its right."""
-        return next(one for one in self.minima if (theta - one.left) % (2 * math.pi) < one.width)
+        # Where two basins meet, rounding may put an angle into neither.
+        return min(self.minima, key=lambda one: max((theta - one.left) % (2 * math.pi) - one.width, 0.0))
 
 
 def landscape(circle: Circle, problem: int = 0) -> Landscape:

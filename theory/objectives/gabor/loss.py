@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,11 +67,18 @@ class GaborLoss:
         self._rows = [PARAMETERS.index(name) for name in learned]
         self.teacher = xp.asarray(truth.parameters[self._rows])
 
+    @functools.cached_property
+    def _compiled_star(self) -> Any:
+        """g* as the loops make it, so that at the truth nothing is left of g − g*."""
+        q, size = self.truth.parameters[:, None], self.truth.size
+        return compiled.filters(q, size) if compiled.exact(q, size) else self._g_star
+
     def value(self, w: Float[Any, "k starts"]) -> Float[Any, " starts"]:
         """ℓ, √ℓ or 1 − ρ of every start."""
         q, size = self._all(w), self.truth.size
-        g = compiled.filters(q, size) if compiled.serves(q, size) else kernels(q, size)
-        return self._value(g, array_namespace(w))
+        if compiled.serves(q, size):
+            return self._value(compiled.filters(q, size), self._compiled_star, np)
+        return self._value(kernels(q, size), self._g_star, array_namespace(w))
 
     def gradient(self, w: Float[Any, "k starts"]) -> Float[Any, "k starts"]:
         """∂/∂q of every start and learned parameter q."""
@@ -78,14 +86,15 @@ class GaborLoss:
         if compiled.serves(q, self.truth.size):
             return self._compiled(q)[self._rows]
         g, slopes = jacobian(q, self.truth.size, self.learned)
-        outer = self._outer(g, xp)
+        outer = self._outer(g, self._g_star, xp)
         return xp.stack([xp.sum(slope * outer, axis=0) for slope in slopes])
 
     def _compiled(self, q: Any) -> Any:
         """The gradient in all six parameters."""
-        size, g_star, variance = self.truth.size, self._g_star[:, 0], self.moments.variance
+        size, variance = self.truth.size, self.moments.variance
         if self.moments.gram is not None:
-            return compiled.pulled(q, size, outer=self._outer(compiled.filters(q, size), np))[0]
+            return compiled.pulled(q, size, outer=self._outer(compiled.filters(q, size), self._compiled_star, np))[0]
+        g_star = self._compiled_star[:, 0]
         slopes, square = compiled.pulled(q, size, true=g_star)
         if self.kind == "mse":
             return 2 * variance * slopes
@@ -102,7 +111,7 @@ class GaborLoss:
         """d²ℓ/dθ² of the mean squared error, at angles: 2 (g'ᵀCg' + (g − g*)ᵀCg'')."""
         xp = array_namespace(theta)
         g, first, second = turns(self._all(theta[None, :], "theta"), self.truth.size)
-        error = g - self._star(xp)
+        error = g - xp.asarray(self._g_star)
         return 2 * xp.sum(first * self.moments.apply(first) + second * self.moments.apply(error), axis=0)
 
     def _all(self, w: Any, *names: str) -> Any:
@@ -113,11 +122,8 @@ class GaborLoss:
             rows[PARAMETERS.index(name)] = w[row, ...]
         return xp.stack(rows)
 
-    def _star(self, xp: Any) -> Any:
-        return xp.asarray(self._g_star)
-
-    def _value(self, g: Any, xp: Any) -> Any:
-        g_star = self._star(xp)
+    def _value(self, g: Any, g_star: Any, xp: Any) -> Any:
+        g_star = xp.asarray(g_star)
         if self.kind == "correlation":
             across, own, true = self._products(g, g_star, xp)
             return 1 - across / xp.sqrt(own * true)
@@ -130,9 +136,9 @@ class GaborLoss:
         seen = self.moments.apply_centred(g_star)
         return xp.sum(g * seen, axis=0), xp.sum(g * self.moments.apply_centred(g), axis=0), xp.sum(g_star * seen)
 
-    def _outer(self, g: Any, xp: Any) -> Any:
+    def _outer(self, g: Any, g_star: Any, xp: Any) -> Any:
         """The gradient in the pixels of g."""
-        g_star = self._star(xp)
+        g_star = xp.asarray(g_star)
         if self.kind == "correlation":
             across, own, true = self._products(g, g_star, xp)
             seen = self.moments.apply_centred(g_star)

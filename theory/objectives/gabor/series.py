@@ -46,13 +46,17 @@ class Series:
     stride: int = 1
 
     @staticmethod
-    def sampled(function: Callable[[Any], Any]) -> Series:
+    def sampled(function: Callable[[Any], Any], terms: float = 0.0) -> Series:
         """The series of ``function``, which maps angles to one row of values a problem (or to one row).
+
+        ``terms`` is the size of the terms that a value is the difference of, if they are larger than it.
 
         Raises
         ------
         BadInput
-            If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show.
+            If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show, or
+            if what they do not resolve is rounding of the terms, of which the function is so small a part that it has
+            no 14 figures.
         """
         samples = FEWEST
         while True:
@@ -62,6 +66,13 @@ class Series:
             size = np.abs(a).max(axis=0)
             if size[samples // 4 :].max() <= ROUNDING * size.max():
                 return Series(*_trimmed(a[:, : samples // 4], size[: samples // 4]))
+            if samples == MOST and size[samples // 4 :].max() <= ROUNDING * terms:
+                share = size.max() / terms
+                raise checks.refuse(
+                    "filter",
+                    f"so alike at all angles that its loss is {share:.1e} of its terms, and has no 14 figures left",
+                    "one that changes more as it turns; the correlation may serve as the loss",
+                )
             if samples == MOST:
                 raise checks.refuse("filter", "too rough a function of its angle", f"resolved by {MOST} angles")
             samples *= 2
