@@ -151,6 +151,9 @@ def test_on_another_library():
     w = draw(5, 2)
     there = nets.least_norm(strict.asarray(w), 2, 4, rng=np.random.default_rng(1), starts=2)
     assert there.bounds.upper == pytest.approx(directly(w, 2, 4, starts=2).bounds.upper, rel=EXACT)
+    w = draw(5)
+    for kernel in (1, 2, 5):
+        assert nets.regulariser(strict.asarray(w), kernel) == nets.regulariser(w, kernel)
 
 
 # ---------------------------------------------------------------------------------------------------------- channels
@@ -266,9 +269,10 @@ def test_a_run_without_a_number_stays():
         (np.array([1.0, np.nan]), 1, "predictor is an array with NaN"),
         (np.ones((2, 2, 2)), 1, "predictor is an array of shape"),
         (["a"], 1, "predictor is"),
+        (3.0, 1, "predictor is an array of shape"),
     ],
 )
-@pytest.mark.parametrize("way", [nets.sdp, nets.dual, nets.closed_form, directly])
+@pytest.mark.parametrize("way", [nets.sdp, nets.dual, nets.closed_form, nets.regulariser, directly])
 def test_bad_predictors_and_kernels(way, w, kernel, message):
     with pytest.raises(BadInput, match=message) as refused:
         way(w, kernel)
@@ -288,6 +292,9 @@ def test_more_bad_input():
         (lambda: nets.least_regulariser(np.zeros((2, 3)), 2), "not separable: a convex combination"),
         (lambda: nets.least_regulariser(np.ones((0, 3)), 2), r"signed is an array of shape \(0, 3\)"),
         (lambda: nets.least_regulariser(np.full((2, 3), np.nan), 2), "signed is an array with NaN"),
+        (lambda: nets.effective_frequencies(np.array([1.0, np.nan])), "predictor is an array with NaN"),
+        (lambda: nets.effective_frequencies(np.array([[1.0, 0.0], [0.0, 0.0]])), "predictor is zero"),
+        (lambda: nets.effective_frequencies(1.0), "predictor is an array of shape"),
     ):
         with pytest.raises(BadInput, match=message):
             call()

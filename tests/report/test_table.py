@@ -90,6 +90,12 @@ class TestProblems:
         (line,) = self.of(documents, "UNREFUTED")
         assert line == "fake.unrefuted: control 'halved' is not refuted (HOLDS in 1 instances, slack 0.5)"
 
+    def test_a_control_that_was_not_measured(self, documents):
+        (claim,) = documents("UNREFUTED")
+        claim["control"]["each"][0] |= {"verdict": "HYPOTHESES_NOT_MET", "instances": 0, "slack": None}
+        (line,) = table.problems(claim)
+        assert line == "fake.unrefuted: control 'halved' is not refuted (not measured)"
+
     def test_no_control(self, documents):
         assert self.of(documents, "UNCONTROLLED") == ["fake.uncontrolled: no control, so it proves nothing"]
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import theory
 import theory.objectives.linear_conv as conv
 from theory.checks import BadInput
@@ -72,9 +74,10 @@ def converged(runs: Sequence[Any], more: Callable[[Any], Mapping[str, float]] | 
     left, all are kept, and the margins say that nothing can be concluded.
     """
     margins = [{**_margins(run.network, run.loss, run.path), **(more(run) if more else {})} for run in runs]
-    met = [place for place, found in enumerate(margins) if min(found.values()) > 0]
+    met = [place for place, found in enumerate(margins) if all(margin > 0 for margin in found.values())]
     kept = met if 2 * len(met) >= len(runs) else list(range(len(runs)))
-    worst = {name: min(margins[place][name] for place in kept) for name in margins[0]}
+    # NumPy's minimum of a margin that is NaN is NaN, wherever it stands.
+    worst = {name: float(np.min([margins[place][name] for place in kept])) for name in margins[0]}
     return Converged([runs[place] for place in kept], worst, len(runs) - len(kept))
 
 

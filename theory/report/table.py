@@ -104,8 +104,9 @@ def _controls(claim: Claim) -> Iterator[str]:
         yield f"{claim['key']}: no control, so it proves nothing"
     for each in claim["control"]["each"]:
         if not each["refuted"]:
-            instances = f"in {each['instances']} instances, slack {number(each['slack'])}"
-            yield f"{claim['key']}: control {each['name']!r} is not refuted ({each['verdict']} {instances})"
+            seen = f"{each['verdict']} in {each['instances']} instances, slack {number(each['slack'])}"
+            seen = seen if each["instances"] else "not measured"
+            yield f"{claim['key']}: control {each['name']!r} is not refuted ({seen})"
 
 
 def where(instance: Claim) -> str:

@@ -214,6 +214,10 @@ def test_a_direction_that_still_turns_is_outside_the_hypotheses():
     unmet = separable.converged([still, turning, turning])
     assert (len(unmet.runs), unmet.left_out, unmet.margins["0.2 − turn of β"] < 0) == (3, 0, True)
     assert separable.converged([still, turning], lambda run: {"of its own": -1.0}).margins["of its own"] == -1
+    # A margin that is not a number is not met, wherever it stands.
+    unknown = separable.converged([still, turning], lambda run: {"of its own": np.nan})
+    assert (len(unknown.runs), unknown.left_out) == (2, 0)
+    assert np.isnan(unknown.margins["of its own"])
 
 
 def test_a_flow_that_does_not_arrive_is_an_error(monkeypatch):

@@ -438,6 +438,8 @@ class TestBadInput:
         network = StridedNet((2,), (1,))
         with pytest.raises(BadInput, match="times is"):
             weight_flow(network, SquaredLoss(np.eye(2), np.ones(2)), (np.ones((1, 2)),), [1.0, 0.5])
+        with pytest.raises(BadInput, match="times is empty; it must be at least one time after 0"):
+            weight_flow(network, SquaredLoss(np.eye(2), np.ones(2)), (np.ones((1, 2)),), [])
 
     def test_steps(self):
         network, loss = StridedNet((2,), (1,)), SquaredLoss(np.eye(2), np.ones(2))

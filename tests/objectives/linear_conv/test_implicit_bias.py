@@ -1,5 +1,7 @@
 """Descent and flow to large ‖β‖: against closed forms, against each other, and what they refuse."""
 
+import functools
+
 import array_api_strict as strict
 import numpy as np
 import pytest
@@ -153,9 +155,9 @@ def test_what_ends_early_says_so():
     for way in (flow, descend):
         (path,) = way(network, loss, start(network), norms=[1e-9, 1e8], steps=5)
         assert (path.outcome, path.norm.size) == (Outcome.STEP_LIMIT, 1)
-    # A layer of zeros beside another one: β and its gradient are 0 for ever.
-    zeros = (np.ones((1, 6)), np.zeros((1, 6)), np.zeros((1, 6)))
-    (path,) = flow(CircularNet(6, 3), loss, zeros, norms=[1.0])
+    # Weights of frequency 1 alone, data of frequency 0 alone: the gradient, and so β, is 0 for ever.
+    apart = ExponentialLoss(np.ones((1, 2)), np.ones(1))
+    (path,) = flow(CircularNet(2, 2), apart, (np.array([[1.0, -1.0]]), np.zeros((1, 2))), norms=[1.0])
     assert path.outcome is not Outcome.REACHED
     assert path.norm.size == 0
 
@@ -188,6 +190,8 @@ GOOD = {"network": NET, "loss": ExponentialLoss(*data()), "weights": start(NET),
         ({"norms": [-1.0]}, "norms is -1.0; it must be greater than 0"),
         ({"weights": tuple(0 * w for w in start(NET))}, "weights is all zero in one of the runs"),
         ({"weights": tuple(np.nan * w for w in start(NET))}, "weights is an array with NaN"),
+        ({"weights": ()}, "weights is tuple; it must be an array for each layer"),
+        ({"weights": [[1.0, 2.0], [3.0, 4.0]]}, "weights is list; it must be an array for each layer"),
         ({"loss": ExponentialLoss(*data(dim=5))}, "loss is of samples with 5 numbers; it must be of 6"),
         ({"steps": -1}, "steps is -1; it must be at least 0"),
     ],
@@ -197,6 +201,21 @@ def test_bad_input(changes, message):
         given = {"steps": 10} | GOOD | changes
         with pytest.raises(BadInput, match=message):
             way(given.pop("network"), given.pop("loss"), given.pop("weights"), **given)
+
+
+@pytest.mark.parametrize("network", [CircularNet(6, 3), FullyConnectedNet((6, 2, 2)), CircularNet(6, 2)])
+@pytest.mark.parametrize("way", [flow, functools.partial(descend, steps=10)])
+def test_where_the_gradient_vanishes_nothing_starts(network, way):
+    """Zero in one layer has a gradient, in that layer; zero in two has none, and was NaN after a step of descent."""
+    loss, weights = ExponentialLoss(*data()), start(network)
+    dead = (weights[0], *(0 * w for w in weights[1:]))
+    if network.degree > 2:
+        with pytest.raises(BadInput, match="weights is zero in two layers or more, in one of the runs"):
+            way(network, loss, dead, norms=[1.0])
+    else:
+        (path,) = way(network, loss, dead, norms=[1e-3])
+        assert np.isfinite(path.direction).all()
+        assert len(path.norm) == 1
 
 
 def test_bad_steps():

@@ -170,6 +170,12 @@ def test_stationarity_is_of_what_separates(beta, alpha, message):
         stationarity(np.eye(2), np.ones(2), np.array(beta), np.array(alpha), 1.0)
 
 
+@pytest.mark.parametrize("exponent", [math.nan, 0.0, -1.0, "one"])
+def test_stationarity_has_an_exponent(exponent):
+    with pytest.raises(BadInput, match="exponent is"):
+        stationarity(np.eye(2), np.ones(2), np.ones(2), np.ones(2), exponent)
+
+
 def test_a_missing_library_is_named(monkeypatch):
     real = builtins.__import__
 

@@ -39,7 +39,7 @@ def weight_flow(network: StridedNet, loss: SquaredLoss, weights: Weights, times:
     Raises
     ------
     BadInput
-        If the times do not increase from above 0, weights are not finite, or shapes do not fit.
+        If there are no times or they do not increase from above 0, weights are not finite, or shapes do not fit.
 
     Examples
     --------
@@ -140,6 +140,8 @@ def _integrated(
     """States at the times, each at the end of a step, and the number of steps."""
     from scipy.integrate import solve_ivp
 
+    if not len(times):
+        raise refuse("times", "empty", "at least one time after 0")
     state, states, steps = start.ravel(), [], 0
     size = float(np.abs(state).max())
     for begin, end in zip([0.0, *times[:-1]], times, strict=True):

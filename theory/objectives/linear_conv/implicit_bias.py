@@ -106,13 +106,18 @@ class _Recorder:
 
 def _checked(network: Network, loss: Any, weights: Weights, norms: Sequence[float]) -> tuple[Weights, list[float]]:
     """The weights as finite arrays and the norms in order, after making sure that the data can be separated."""
-    xp = array_namespace(*weights)
+    try:
+        xp = array_namespace(*weights)
+    except TypeError:
+        raise refuse("weights", type(weights).__name__, "an array for each layer, all of one library") from None
     weights = tuple(checks.array("weights", weight, xp, ndim=(weight.ndim,)) for weight in weights)
     beta = network.predictor(weights)
     if loss.x.shape[1] != network.size:
         raise refuse("loss", f"of samples with {loss.x.shape[1]} numbers", f"of {network.size}, as the network takes")
     if bool(xp.any(sum(xp.sum(abs(xp.reshape(w, (beta.shape[0], -1))), axis=1) for w in weights) == 0)):
         raise refuse("weights", "all zero in one of the runs", "different from zero: the gradient vanishes there")
+    if not bool(xp.all(squared_norm(network, weights) > 0)):
+        raise refuse("weights", "zero in two layers or more, in one of the runs", "elsewhere: the gradient vanishes")
     targets = [checks.positive("norms", norm) for norm in norms]
     if not targets or targets != sorted(targets):
         raise refuse("norms", targets, "at least one, in ascending order")

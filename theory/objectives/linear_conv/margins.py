@@ -236,7 +236,7 @@ def stationarity(x: Any, y: Any, beta: Any, alpha: Any, exponent: float) -> Stat
     Raises
     ------
     BadInput
-        If the data, β or α are not finite, or a margin of β is not above 0.
+        If the data, β or α are not finite, a margin of β is not above 0, or the exponent is not.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def stationarity(x: Any, y: Any, beta: Any, alpha: Any, exponent: float) -> Stat
     """
     import numpy as np
 
-    signed = _signed(x, y)
+    signed, exponent = _signed(x, y), checks.positive("exponent", exponent)
     beta = checks.nonzero("beta", beta, np)
     alpha = checks.array("alpha", alpha, np, ndim=(1,))
     if beta.size != signed.shape[1] or alpha.size != len(signed):

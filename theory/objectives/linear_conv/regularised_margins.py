@@ -13,6 +13,7 @@ from theory.arrays import to_numpy
 from theory.objectives.linear_conv.margins import separate
 from theory.objectives.linear_conv.regularisers import (
     Certified,
+    as_matrix,
     closed_form,
     convex,
     gram_rows,
@@ -39,7 +40,8 @@ def regulariser(predictor: Float[Any, " d"], kernel_size: int) -> float:
     NoSolution, BadInput
         As for ``sdp``.
     """
-    return (closed_form if kernel_size in (1, len(predictor)) else sdp)(predictor, kernel_size)
+    w, k = as_matrix(predictor, kernel_size)
+    return (closed_form if k in (1, len(w)) else sdp)(w, k)
 
 
 def least_regulariser(signed: Float[Any, "samples d"], kernel_size: int) -> LeastRegulariser:
@@ -106,9 +108,18 @@ def _solve(z: Any, k: int) -> tuple[Any, Any]:
 def effective_frequencies(predictor: Float[Any, "*runs d"]) -> Float[np.ndarray, "*runs"]:
     """(Σ|ŵ|)²/Σ|ŵ|²: how many frequencies a predictor of one input channel uses, from 1 to D.
 
+    Raises
+    ------
+    BadInput
+        If a predictor is not finite, or zero.
+
     >>> import numpy as np
     >>> effective_frequencies(np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0], [1.0, 0.0, -1.0, 0.0]])).round(6)
     array([1., 4., 2.])
     """
-    w_hat = np.abs(np.fft.fft(to_numpy(predictor), axis=-1, norm="ortho"))
+    w = to_numpy(predictor)
+    w = checks.array("predictor", w, np, ndim=(max(np.ndim(w), 1),))
+    if not np.all(np.any(w, axis=-1)):
+        raise checks.refuse("predictor", "zero", "different from zero")
+    w_hat = np.abs(np.fft.fft(w, axis=-1, norm="ortho"))
     return np.sum(w_hat, axis=-1) ** 2 / np.sum(w_hat**2, axis=-1)
