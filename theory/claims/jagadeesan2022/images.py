@@ -146,8 +146,8 @@ CLAIM = Claim(
         "one channel above all, so 'close' is an observation, and 1.1 says what is meant. 2√D ‖w‖₂ has no preference "
         "for any frequency, 2‖ŵ‖₁ is a sparsity penalty, R_K lies between. The least R_K is a convex program, with the "
         "multipliers of the margins for a lower bound: the duality gap is in the details. 'sparser' and 'own spectrum' "
-        "compare spectra of predictors that are near the least R_K, not at it: where the minimisers of two kernels use "
-        "nearly as many frequencies, what descent leaves of R_K can turn their order."
+        "compare spectra of predictors that are near the least R_K, not at it: at ‖β‖ = 1e8 R_K still falls, and what "
+        "is left of it can turn the order of two kernels whose minimisers use nearly as many frequencies."
     ),
     source=(
         f"{PAPER}, the experiments on MNIST. Re-derived here: the convex program in K × K, its dual bound; the flow "
