@@ -75,14 +75,16 @@ def made(seed=1):
 
 
 def reduced() -> None:
-    """The envelope's gradient is that of the reduced objective, and the certificate small."""
+    """The envelope's gradient is that of the reduced objective, kernel by kernel, and the certificate small."""
     problem, plane = made()
     w, options = plane.at(0.5, 0.7), {"iterations": 500, "tolerance": 1e-18}
     loss = problem.extended(0.3)
     here = project(loss, w, **options)
-    d = np.ones_like(w)
-    ends = [project(loss, w + s * 1e-4 * d, start=here.u, **options).value[0] for s in (1, -1)]
-    np.testing.assert_allclose(here.gradient.sum(), (ends[0] - ends[1]) / 2e-4, rtol=1e-4)
+    for kernel in problem.network.filters:  # the first one's gradient is 1e-4 of the last one's
+        d = np.zeros_like(w)
+        d[:, kernel] = 1
+        ends = [project(loss, w + s * 1e-3 * d, start=here.u, **options).value[0] for s in (1, -1)]
+        np.testing.assert_allclose(here.gradient[:, kernel].sum(), (ends[0] - ends[1]) / 2e-3, rtol=1e-3)
     assert here.gain[0] < 1e-14
 
 
@@ -196,6 +198,16 @@ def lazy(*given, **options):
     return SOLVE(*given, **{**options, "iterations": min(options["iterations"], 3)})
 
 
+ENVELOPE = ExtendedLoss.envelope
+
+
+def without_first_layer(loss, w, u):
+    """The envelope's gradient with a part of it 0."""
+    found = ENVELOPE(loss, w, u).copy()
+    found[:, : loss.network.layers[0].primary] = 0
+    return found
+
+
 PLANTS: dict[str, Plant] = {
     "data term × 1.02": Plant(compiled, "evaluate", entry_scaled(EVALUATE, 0, 1.02), ["twin", "slopes", "parabola"]),
     "penalty × 1.02": Plant(compiled, "evaluate", entry_scaled(EVALUATE, 1, 1.02), ["twin", "slopes"]),
@@ -210,6 +222,8 @@ PLANTS: dict[str, Plant] = {
     "envelope × 1.02": Plant(
         ExtendedLoss, "envelope", scaled(ExtendedLoss.envelope, 1.02), ["reduced", "verdict of envelope"]
     ),
+    # The claim looks along what it is given: what is missing from a gradient only a direction of one's own shows.
+    "envelope without the first layer": Plant(ExtendedLoss, "envelope", without_first_layer, ["reduced"]),
     "envelope turned round": Plant(
         ExtendedLoss, "envelope", scaled(ExtendedLoss.envelope, -1), ["reduced", "verdict of envelope"]
     ),

@@ -138,6 +138,9 @@ def test_adam_is_its_papers_algorithm():
         (lambda: minimise(rosenbrock, np.ones((1, 2)), memory=0), "memory is 0"),
         (lambda: minimise(rosenbrock, np.ones((1, 2)), trials=0), "trials is 0"),
         (lambda: adam(rosenbrock, np.ones((1, 2)), step=0), "step is 0.0"),
+        (lambda: adam(rosenbrock, np.ones((1, 2)), beta1=1), "beta1 is 1.0; it must be at least 0 and below 1"),
+        (lambda: adam(rosenbrock, np.ones((1, 2)), beta2=-0.1), "beta2 is -0.1; it must be at least 0 and below 1"),
+        (lambda: adam(rosenbrock, np.ones((1, 2)), epsilon=0), "epsilon is 0.0; it must be greater than 0"),
     ],
 )
 def test_bad_input(call, message):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from theory.checks import BadInput
-from theory.landscapes import TAUS, Plane, area, directions, landscape, widths
+from theory.landscapes import TAUS, Plane, Row, area, directions, landscape, widths
 from theory.objectives.extended_conv import Network
 from theory.problems import network_problem
 
@@ -139,6 +139,15 @@ class TestWidths:
         (lambda: directions(NETWORK, W[1:], 2, rng=np.random.default_rng(0)), "w_star is an array of shape"),
         (lambda: directions(NETWORK, W, 0, rng=np.random.default_rng(0)), "count is 0"),
         (lambda: directions(NETWORK, W, 2, rng=np.random.default_rng(0), match="max"), "match is 'max'"),
+        (lambda: area(np.zeros((5, 7)), 0.1), r"normal is an array of shape \(5, 7\); it must be a square"),
+        (lambda: area(np.full((5, 5), np.nan), 0.1), "normal is an array with NaN"),
+        (lambda: area(np.zeros((5, 5)), np.nan), "tau is NaN"),
+        (lambda: widths(Bowl(), PLANE, 0.0, ticks=5), "curvature is 0.0; it must be greater than 0"),
+        (lambda: widths(Bowl(0), PLANE, 1.0, ticks=5), "loss is 1 on all of the grid; it must be of some range there"),
+        (
+            lambda: landscape(Bowl(), PLANE, ticks=5, known={0: Row(*np.zeros((3, 3)))}),
+            r"known is a row of shape \(3,\); it must be of 5 points a row",
+        ),
         (lambda: network_problem("paper", rng=np.random.default_rng(0)), "preset is 'paper'; it must be 'text' or"),
         (lambda: network_problem(rng=np.random.default_rng(0), weights="zero"), "weights is 'zero'"),
         (lambda: network_problem("text", rng=np.random.default_rng(0), shape=(8, 8)), "as is the input of layer 4"),

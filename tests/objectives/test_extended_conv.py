@@ -236,6 +236,7 @@ X, Y = np.zeros((5, 5)), np.zeros((1, 1))
         (lambda: Network((5, 5), depth=3), r"size is 3; it must be at most 1, as is the input of layer 3"),
         (lambda: Network((5, 5), padding="same"), "padding is 'same'; it must be 'valid' or 'zero'"),
         (lambda: Network((5, 5), size=2, padding="zero"), "size is 2; it must be odd"),
+        (lambda: Network(5), r"shape is 5; it must be \(rows, columns\) or"),
         (lambda: Network((5,)), r"shape is \(5,\); it must be \(rows, columns\) or"),
         (lambda: Network((5, 0)), "shape is 0; it must be at least 1"),
         (lambda: Network((5, 5), depth=2, channels=(1,)), "channels is 1 numbers; it must be one, or one for each"),

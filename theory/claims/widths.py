@@ -43,7 +43,9 @@ PROOF = (
     "The details hold the median certificate of the inner problems, in parts of the range, ρ at w*, which is above 0 "
     "where they are not solved, and both factors of the radius: √(H/H_ext), and how much smaller the range of L_ext "
     "is. Ratios have bootstrap limits (BCa), proportions exact binomial ones. 1.05 and ½ were fixed beforehand: the "
-    "text gives no number. Absolute widening is no finding, since L_ext ≤ L."
+    "text gives no number. Absolute widening is no finding, since L_ext ≤ L. One inner problem that ends too high, "
+    "unsolved or in a false minimum, which no certificate shows, can raise the range and with it every width: these "
+    "are the valleys that this solver finds, and those of the exact minimum over W may be narrower."
 )
 CONTROLS = {LIMIT: "λ = 400, at which the extended network is the conventional one: no measure may find 1.05"}
 

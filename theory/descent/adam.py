@@ -46,6 +46,7 @@ def adam(
     xp = array_namespace(start)
     u = xp.asarray(checks.array("start", start, xp, ndim=(2,)), copy=True)
     step, iterations = checks.positive("step", step), checks.integer("iterations", iterations, least=0)
+    beta1, beta2, epsilon = _share("beta1", beta1), _share("beta2", beta2), checks.positive("epsilon", epsilon)
     rows = np.arange(u.shape[0])
     m, v = xp.zeros_like(u), xp.zeros_like(u)
     log = np.empty((rows.size, iterations + 1))
@@ -62,3 +63,10 @@ def adam(
     size = np.sqrt(to_numpy(xp.sum(slope**2, axis=1)))
     taken = np.full(rows.size, iterations)
     return Minimum(u, log[:, -1].copy(), size, taken, taken + 1, (Ending.STEP_LIMIT,) * rows.size, log)
+
+
+def _share(argument: str, value: float) -> float:
+    value = checks.finite(argument, value)
+    if not 0 <= value < 1:
+        raise checks.refuse(argument, value, "at least 0 and below 1")
+    return value

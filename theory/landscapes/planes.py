@@ -129,8 +129,8 @@ def landscape(
     ticks, reach
         Points to a side, and how far they go.
     known
-        Rows that are known already, by number; those computed here are added, so that a landscape which was interrupted
-        is taken up by handing the same mapping in again. A row's random starts depend on its number alone.
+        Rows of this landscape that are known already, by number; those computed here are added, so that one which was
+        interrupted is taken up by handing the same mapping in again. A row's random starts depend on its number alone.
     rng
         For random auxiliary starts.
 
@@ -146,6 +146,10 @@ def landscape(
         if number not in known:
             w = plane.at(np.full(along.size, alpha), along)
             known[number] = values(loss, w, rng=streams[number], **options)
+        elif np.shape(known[number][0]) != along.shape:
+            raise checks.refuse(
+                "known", f"a row of shape {np.shape(known[number][0])}", f"of {along.size} points a row"
+            )
     rows = [known[number] for number in range(along.size)]
     return Landscape(along, *(np.stack(part) for part in zip(*rows, strict=True)))
 

@@ -54,6 +54,10 @@ def area(normal: Float[np.ndarray, "ticks ticks"], tau: float) -> float:
     """
     from scipy.interpolate import RectBivariateSpline
 
+    normal = checks.array("normal", normal, np, ndim=(2,))
+    if normal.shape[0] != normal.shape[1] or normal.shape[0] < 2:
+        raise checks.refuse("normal", f"an array of shape {normal.shape}", "a square of 2 by 2 or more")
+    tau = checks.finite("tau", tau)
     ticks = np.arange(normal.shape[0])
     places = (np.arange(FINE * (ticks.size - 1)) + 0.5) / FINE
     degree = min(3, ticks.size - 1)
@@ -74,7 +78,13 @@ def widths(loss: Any, plane: Plane, curvature: float, *, ticks: int, **options: 
         κ, mean of δᵀHδ and ηᵀHη.
     ticks
         Points to a side of the grid.
+
+    Raises
+    ------
+    BadInput
+        If an argument is out of its range, or the objective is the same on all of the grid.
     """
+    curvature = checks.positive("curvature", curvature)
     along = np.linspace(-REACH, REACH, checks.integer("ticks", ticks, least=3))
     angle = 2 * np.pi * np.arange(ANGLES) / ANGLES
     alpha = np.concatenate([np.repeat(along, ticks), RADIUS * np.cos(angle), [0.0]])
@@ -82,6 +92,8 @@ def widths(loss: Any, plane: Plane, curvature: float, *, ticks: int, **options: 
     found = values(loss, plane.at(alpha, beta), **options)
     grid, ring, centre = np.split(found.value, [ticks**2, -1])
     low, high = grid.min(), grid.max()
+    if not high > low:
+        raise checks.refuse("loss", f"{low:g} on all of the grid", "of some range there")
     normal = ((grid - low) / (high - low)).reshape(ticks, ticks)
     return Widths(
         areas=tuple(area(normal, tau) for tau in TAUS),

@@ -146,7 +146,7 @@ def test_a_limit_is_no_wider():
     assert len(control) == 5
     for finding in control:
         assert judge(finding, width_uniform.CLAIM.relation) is Verdict.VIOLATED
-        # At most (‖J‖/λ)² / 2 = 4e-7 in a curvature, and no more of a level or an area.
+        # At most (‖J‖/λ)² / 2 in a radius, 1e-6 where ‖J‖ is 0.5, and no more of a level or an area.
         assert finding.measured == pytest.approx(1, abs=1e-5)
 
 

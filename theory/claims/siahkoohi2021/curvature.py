@@ -63,7 +63,7 @@ CLAIM = Claim(
     hypotheses=("none",),
     proof=(
         "A step δ leaves min over D of ½‖J(Eδ + D)‖² + (λ²/2)‖D‖² to second order. The limits are twice the difference "
-        "between steps 0.002 and 0.001, eight times what an error of h² leaves, and the inner problem's certificate."
+        "between steps 0.002 and 0.001, six times what an error of h² leaves, and the inner problem's certificate."
     ),
     source=f"THEOREMS F (iii), derived there and here; the objectives are those of {PAPER}, Equations 9 and 10",
     controls={

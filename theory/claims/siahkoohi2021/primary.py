@@ -37,7 +37,9 @@ CLAIM = Claim(
     hypotheses=("none: the text does not say this; it is what its comparison of L_ext with L leaves open",),
     proof=(
         "L_ext is small wherever the auxiliary weights can fit cheaply, whatever the primary ones do: only L at the "
-        "primary weights says whether a network of shared kernels was found. Proportions have exact binomial limits."
+        "primary weights says whether a network of shared kernels was found. Proportions have exact binomial limits. "
+        "The extended descent may stop before its 200 iterations, where what the inner tolerance (1e-13) leaves "
+        "hides the outer decrease; the conventional one has no such floor."
     ),
     source=f"not in {PAPER}: derived here",
     controls={extended.SWAPPED: "each pair's two ends swapped by lot, 100 times: the test must pass in half of them"},

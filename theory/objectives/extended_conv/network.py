@@ -118,7 +118,7 @@ class Network:
             raise checks.refuse("padding", repr(padding), "'valid' or 'zero'")
         if padding == "zero" and size % 2 == 0:
             raise checks.refuse("size", size, "odd where the padding is 'zero'")
-        if len(shape) not in (2, 3):
+        if not hasattr(shape, "__len__") or len(shape) not in (2, 3):
             raise checks.refuse("shape", repr(shape), "(rows, columns) or (channels, rows, columns)")
         c, rows, columns = (checks.integer("shape", n, least=1) for n in (1, *shape)[-3:])
         self.layers: tuple[Layer, ...] = ()
