@@ -66,10 +66,11 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Point those links to the copies; one to no file stays as it is, and is reported."""
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
+    """Point those links to the copies; a folder is named only; one to nothing stays as it is, and is reported."""
     if page.file.src_uri == START:
         return LINK.sub(_from_readme, markdown)
+    markdown = LINK.sub(lambda link: link[1] if (Path(config.docs_dir) / link[2]).is_dir() else link[0], markdown)
     return BESIDE.sub(lambda link: f"]({_place(link[1])}" if (ROOT / link[1]).is_file() else link[0], markdown)
 
 

@@ -102,6 +102,14 @@ def test_sizes(text, size):
     assert _limits(None, text).memory == size
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits the memory of one cell")
+def test_limits_beyond_what_the_system_counts_are_none(command, tmp_path):
+    cell = ["--over", "dim=2", "--over", "law=sphere", "--over", "runs=4", "--over", "steps=5", "--jobs", "1"]
+    ran = command("sweep", "du2018.rate", *cell, "--timeout", "1e300", "--memory-limit", "99999999999999TB")
+    assert ran.returncode == 0, ran.stderr
+    assert "Error" not in ran.stderr
+
+
 def test_sizes_are_for_linux(monkeypatch):
     from theory.checks import BadInput
     from theory.commands.sweep import _limits

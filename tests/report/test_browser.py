@@ -98,6 +98,14 @@ class TestOpens:
         base, power = opened.execute_script(raised)
         assert power < base
 
+    def test_a_link_leads_to_its_card(self, opened):
+        """However many cards without a layout lie between: their heights are guesses until they are seen."""
+        (card,) = list(registry())[-1:]
+        opened.execute_script("document.querySelector(arguments[0]).click()", f"a[href='#{card}']")
+        opened.execute_async_script("setTimeout(arguments[0], 2000)")  # longer than any smooth scrolling
+        top = opened.execute_script("return document.getElementById(arguments[0]).getBoundingClientRect().top", card)
+        assert 0 <= top < 50
+
     def test_every_card_is_there(self, opened):
         assert set(shown(opened)) == {*registry(), "mnist-du2018.fig4"}
 

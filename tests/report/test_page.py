@@ -74,6 +74,15 @@ class TestPage:
         assert {"fake.holds", "fake.violated", "mnist-fake.holds"} <= set(found.ids)
         assert len(found.ids) == len(set(found.ids))
 
+    def test_a_claim_that_was_measured_once_more_is_counted_once(self, filled, fakes):
+        page.write(filled)
+        counts = re.compile(r"<strong class=.*?</strong>|\d+ claims in the profile “paper”")
+        before = counts.findall(text_of(filled))
+        full_store.fill(filled / "mnist", [fakes.HOLDS], measured=2.0)  # violated there
+        page.write(filled)
+        assert counts.findall(text_of(filled)) == before
+        assert "in the profile “paper”, and 1 measured once more" in text_of(filled)
+
     def test_says_what_the_claim_and_the_store_say(self, filled, fakes):
         page.write(filled)
         text = text_of(filled)

@@ -104,6 +104,8 @@ def test_without_a_grid_they_are_the_claims_own():
         (["b=x"], "over is b=x; it must be a number"),
         (["word=1"], "over is word=1; it must be a word"),
         (["a=1,1"], "over is a=1; it must be there once"),
+        (["b=1,1.0"], "over is b=1.0; it must be there once"),
+        (["a=9223372036854775808"], "over is a=9223372036854775808; it must be below 2^63"),
         (["a=1", "a=2"], "over is a; it must be on one axis only"),
     ],
 )
@@ -113,7 +115,7 @@ def test_what_does_not_fit_the_claim_is_refused(claim, axes, message):
     assert str(refused.value).startswith(message)
 
 
-@pytest.mark.parametrize("text", ["a", "=1", "a=", "a,=1:2", "a,b=1", "a,b=1:2,3"])
+@pytest.mark.parametrize("text", ["a", "=1", "a=", "a,=1:2", "a,b=1", "a,b=1:2,3", "a,a=1:2"])
 def test_an_option_that_is_no_axis_is_refused(text):
     with pytest.raises(BadInput, match="over is "):
         over(text)
@@ -126,6 +128,7 @@ def test_an_option_that_is_no_axis_is_refused(text):
         ("tied = 3", "tables \\[\\[tied\\]\\]"),
         ("cells = 3", "with cells in it; it must be of over, tied, repetitions only"),
         ("repetitions = 0", "repetitions is 0; it must be at least 1"),
+        ("repetitions = true", "repetitions is True; it must be a whole number"),
         ("repetitions = 'x'", "repetitions is 'x'; it must be a whole number"),
         ("[over]\na = 1", "over is a = 1; it must be a list of numbers or of words"),
         ("[over]\na = [[1]]", "a list of numbers or of words"),

@@ -30,6 +30,19 @@ def filled(journal, count=5):
     return path
 
 
+def test_the_last_one_made_counts_though_the_clock_went_back(journal, monkeypatch):
+    journal.append(KEYS[0], b"first", done=True)
+    now = module.time.time_ns()
+    for hours in (1, 2):
+        monkeypatch.setattr(module.time, "time_ns", lambda hours=hours: now - hours * 3600 * 10**9)
+        again = Journal(journal.folder)
+        again.append(KEYS[0], b"again" * hours, done=True)
+        again.close()
+    path, place = journal.latest()[KEYS[0]]
+    with path.open("rb") as file:
+        assert module._at(file, place, path.stat().st_size)[2] == b"againagain"
+
+
 class TestKey:
     @pytest.mark.parametrize(
         "change",

@@ -108,10 +108,11 @@ def _page(contexts: Sequence[Context], papers: dict[str, str], profile: str, his
         {"paper": paper, "title": papers[paper], "cards": [card for card in contexts if card["paper"] == paper]}
         for paper in sorted(papers)
     ]
-    counts = [(MARKS[name], name, meaning, _count(contexts, name)) for name, meaning in VERDICTS.items()]
+    own = {card["key"]: card for card in reversed(contexts)}.values()  # a claim measured once more is one, as at first
+    counts = [(MARKS[name], name, meaning, _count(own, name)) for name, meaning in VERDICTS.items()]
     unrefuted = sum(not card["refuted"] for card in contexts)
-    shown = {"sections": sections, "counts": counts, "total": len(contexts), "unrefuted": unrefuted}
-    return {**shown, "profile": profile, "history": history}
+    shown = {"sections": sections, "counts": counts, "total": len(own), "unrefuted": unrefuted}
+    return {**shown, "again": len(contexts) - len(own), "profile": profile, "history": history}
 
 
 def _count(contexts: Iterable[Context], verdict: str) -> int:

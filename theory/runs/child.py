@@ -63,7 +63,7 @@ class Child:
         self._limits = limits
         self._expired = False
         # A session of its own: Ctrl-C at a terminal reaches this process, which ends the others.
-        command = [sys.executable, "-c", _BEGIN, json.dumps(sys.path)]
+        command = [sys.executable, "-c", _BEGIN, json.dumps([place for place in sys.path if isinstance(place, str)])]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
         )
@@ -88,7 +88,8 @@ class Child:
         return outcome
 
     def _timed(self, task: Task) -> Outcome:
-        timer = threading.Timer(self._limits.timeout, self._expire) if self._limits.timeout else None
+        seconds = min(self._limits.timeout or 0.0, threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, self._expire) if seconds else None
         if timer:
             timer.start()
         try:
@@ -181,11 +182,12 @@ def serve() -> None:
     memory = incoming.get()
     _load()
     _limit(memory)
+    busy.clear()
     _put(answers, pickle.dumps(None))
     while (task := incoming.get()) is not None:
-        busy.set()
-        _answer(answers, measure(task))
-        busy.clear()
+        outcome = measure(task)
+        busy.clear()  # before the answer: what comes after that is the next task
+        _answer(answers, outcome)
 
 
 def _own_streams() -> tuple[IO[bytes], IO[bytes]]:
@@ -201,7 +203,9 @@ def _read(stream: IO[bytes], incoming: queue.SimpleQueue[Any], busy: threading.E
     """Pass the tasks on. When whoever sends them is gone, nobody waits for the cell in hand."""
     try:
         while True:
-            incoming.put(_receive(stream))
+            message = _receive(stream)
+            busy.set()
+            incoming.put(message)
     except Exception:  # noqa: BLE001  closed, or cut off in the middle of a message
         if busy.is_set():
             os._exit(1)
@@ -239,9 +243,8 @@ def _limit(memory: int | None) -> None:
         return
     import resource
 
-    limit = _data() + memory
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    limit = min(_data() + memory, sys.maxsize if hard == resource.RLIM_INFINITY else hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 

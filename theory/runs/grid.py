@@ -36,6 +36,8 @@ class Grid:
     repetitions: int = 1
 
     def __post_init__(self) -> None:
+        if isinstance(self.repetitions, bool):
+            raise refuse("repetitions", self.repetitions, "a whole number, at least 1")
         integer("repetitions", self.repetitions, least=1)
         names = [name for axis in self.axes for name in (axis[0] if axis else ())]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -54,6 +56,10 @@ def _check_axis(axis: tuple[Point, ...]) -> None:
     names = ",".join(axis[0])
     if any(list(point) != list(axis[0]) for point in axis):
         raise refuse("over", names, "as many values of each parameter that is tied to it")
+    _check_once(axis)
+
+
+def _check_once(axis: Sequence[Point]) -> None:
     written = [_written(point) for point in axis]
     if twice := next((point for point, text in zip(axis, written, strict=True) if written.count(text) > 1), None):
         raise refuse("over", " ".join(f"{name}={value}" for name, value in twice.items()), "there once")
@@ -78,7 +84,7 @@ def read(path: Path) -> Grid:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise refuse("grid", f"{path} ({reason})", "a TOML file") from None
     if unknown := sorted(set(content).difference(_ENTRIES)):
@@ -88,7 +94,7 @@ def read(path: Path) -> Grid:
         raise refuse("grid", f"{path} with other kinds of over or tied", "a table [over] and tables [[tied]]")
     alone = [{name: values} for name, values in over.items()]
     axes = tuple(_axis({name: _values(name, values) for name, values in one.items()}) for one in [*alone, *tied])
-    return Grid(axes, integer("repetitions", content.get("repetitions", 1), least=1))
+    return Grid(axes, content.get("repetitions", 1))
 
 
 def _values(name: str, values: Any) -> list[Value]:
@@ -116,6 +122,8 @@ def over(text: str) -> tuple[Point, ...]:
     names = [name.strip() for name in left.split(",")]
     if not equals or not all(names) or not right.strip():
         raise refuse("over", repr(text), "NAME=VALUE,VALUE,… or, for parameters that are tied, NAME,NAME=VALUE:VALUE,…")
+    if len(set(names)) < len(names):
+        raise refuse("over", repr(text), "with each parameter there once")
     points = [[_word(value) for value in point.split(":")] for point in right.split(",")]
     if any(len(point) != len(names) for point in points):
         raise refuse("over", repr(text), f"with {len(names)} value(s) in each of its points")
@@ -196,7 +204,9 @@ def _typed(claim: Claim, axis: tuple[Point, ...], cells: Sequence[Cell]) -> tupl
         among = "parameters of one cell" if len(axis[0]) > 1 else "a parameter"
         raise refuse("over", ",".join(axis[0]), f"{among} of {claim.key}: {', '.join(known) or 'it has none'}")
     kinds = {name: {type(cell.parameters[name]) for cell in having} for name in axis[0]}
-    return tuple({name: _cast(name, value, kinds[name]) for name, value in point.items()} for point in axis)
+    typed = tuple({name: _cast(name, value, kinds[name]) for name, value in point.items()} for point in axis)
+    _check_once(typed)
+    return typed
 
 
 _KINDS: Mapping[type, tuple[str, Callable[[Any], bool]]] = {
@@ -208,6 +218,8 @@ _KINDS: Mapping[type, tuple[str, Callable[[Any], bool]]] = {
 
 
 def _cast(name: str, value: Value, kinds: set[type]) -> Value:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise refuse("over", f"{name}={value}", "below 2^63 in size, as the whole numbers in a column of the store are")
     if type(value) in kinds:
         return value
     if float in kinds and _KINDS[float][1](value):

@@ -75,10 +75,15 @@ class Journal:
             If that cannot be.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"{time.time_ns()}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.journal"
+        name = f"{self._next()}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.journal"
         self._file = (self.folder / name).open("xb", buffering=0)
         with contextlib.suppress(OSError):
             (self.folder.parent / ".gitignore").write_text("*\n")
+
+    def _next(self) -> int:
+        """The time in nanoseconds, or more where the clock went back: the files are in the order of their making."""
+        begun = (path.name.partition("-")[0] for path in self.folder.glob("*.journal"))
+        return max(time.time_ns(), 1 + max((int(stamp) for stamp in begun if stamp.isdecimal()), default=0))
 
     def append(self, key: bytes, content: bytes, *, done: bool) -> None:
         """Add a record, whole or not at all.
