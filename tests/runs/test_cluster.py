@@ -200,3 +200,12 @@ def test_the_script_for_slurm_works(slurm, tmp_path):
     environment = {**slurm, "SWEEP_JOBS": "1", "SWEEP_CORES": "2"}
     ended = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
     assert (ended.returncode, ended.stdout.partition(";")[0]) == (0, "fake.tiny  6 of 6 cells done"), ended.stderr
+
+
+@pytest.mark.parametrize("place", ["foo://127.0.0.1:3", "tcp://127.0.0.1", "empty.json", "junk.json"])
+def test_what_is_no_address_is_refused_and_leaves_no_client_behind(command, tmp_path, place):
+    (tmp_path / "empty.json").write_text("{}")
+    (tmp_path / "junk.json").write_text("junk")
+    done = command("sweep", "fake.tiny", "--dask", place)
+    assert done.returncode == 2
+    assert "and no scheduler answers there" in done.stderr

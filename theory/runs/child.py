@@ -63,7 +63,7 @@ class Child:
         self._limits = limits
         self._expired = False
         # A session of its own: Ctrl-C at a terminal reaches this process, which ends the others.
-        command = [sys.executable, "-c", _BEGIN, json.dumps([place for place in sys.path if isinstance(place, str)])]
+        command = [sys.executable, "-c", _BEGIN, json.dumps(sys.path, default=str)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
         )

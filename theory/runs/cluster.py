@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -46,14 +47,16 @@ def crew(place: str, limits: Limits) -> Iterator[Crew]:
 def _client(place: str) -> Any:
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise BadInput(f"dask is {place!r}, but Dask is missing; it must be installed (extra cluster)") from None
     if "://" not in place and not Path(place).is_file():
         raise refuse("dask", repr(place), "an address, such as tcp://host:8786, or a scheduler file")
-    found = {"address": place} if "://" in place else {"scheduler_file": place}
     try:
-        return Client(**found, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TimeoutError) as error:
+        address = place if "://" in place else json.loads(Path(place).read_text(encoding="utf-8"))["address"]
+        get_address_host_port(address)  # a client with an address that is none never ends
+        return Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
         raise BadInput(f"dask is {place!r}, and no scheduler answers there ({one_line(error)})") from None
 
 
