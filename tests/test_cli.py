@@ -1,5 +1,6 @@
 """The command line, through real processes: exit codes, what goes where, and what survives Ctrl-C and damage."""
 
+import contextlib
 import json
 import os
 import re
@@ -215,6 +216,22 @@ class TestListAndExplain:
         (own,) = (line for line in lines if line.startswith("fake.holds "))
         assert own.split(maxsplit=2) == ["fake.holds", "UPPER", "A fake claim: holds"]
         assert len(lines) >= len(fakes.ALL)
+
+    @pytest.mark.skipif(os.name != "posix", reason="a terminal of its own is POSIX's")
+    def test_list_fits_a_terminal(self, environment):
+        import pty
+
+        ours, theirs = pty.openpty()
+        told = {**environment, "COLUMNS": "80"}
+        with subprocess.Popen([sys.executable, "-m", "theory", "list"], env=told, stdout=theirs):
+            os.close(theirs)
+            said = b""
+            with contextlib.suppress(OSError):  # what a terminal says at its end
+                while part := os.read(ours, 1 << 16):
+                    said += part
+        lines = said.decode().splitlines()
+        assert max(map(len, lines)) <= 80
+        assert len(lines) > len({line.split()[0] for line in lines if not line.startswith(" ")})
 
     def test_explain_tells_all(self, command, fakes):
         done = command("explain", "fake.holds")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,8 +105,12 @@ def list_claims() -> int:
 
     claims = registry().values()
     width = max((len(claim.key) for claim in claims), default=0)
+    # One line a claim for whoever reads it by a program; on a terminal it ends where the terminal does.
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10**6
     for claim in claims:
-        typer.echo(f"{claim.key:{width}}  {claim.relation:8}  {claim.title}")
+        begin = f"{claim.key:{width}}  {claim.relation:8}  "
+        room = max(columns - len(begin), 20)
+        typer.echo(begin + f"\n{' ' * len(begin)}".join(textwrap.wrap(claim.title, room)))
     return OK
 
 
