@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from theory.claims import registry
 from theory.report import downloads, readme, remarks
+from theory.report.table import verdicts
 from theory.runs import sources, store
 from theory.runs.cells import Task, measure
 
@@ -148,3 +150,12 @@ def _compare(name, measured, published):
         # Another processor rounds exp, atan2 and sums differently. A descent contracts, so an iterate keeps errors of a
         # few units of rounding: 1e-13 of ‖w*‖ after all, and the loss, a square, far less.
         np.testing.assert_allclose(measured, published, rtol=1e-6, atol=1e-13, err_msg=name)
+
+
+def test_the_table_of_all_claims_fits_a_terminal_without_breaking_a_key(published):
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(verdicts([{**stored.claim, "seconds": 1234.5} for stored in published[""].values()]))
+    words = {line.split(" ")[0] for line in captured.get().splitlines()}
+    assert set(published[""]) <= words
+    assert max(map(len, captured.get().splitlines())) <= 80

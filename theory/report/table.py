@@ -31,7 +31,8 @@ def show(claims: Sequence[Claim], stream: IO[str]) -> None:
 
 def verdicts(claims: Sequence[Claim]) -> Table:
     """One row per claim: relation, verdict, slack, control, seconds."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    # One space between columns: the longest of our keys leaves no more on 80 columns.
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("claim", overflow="fold")
     for name in ("relation", "verdict"):
         table.add_column(name, no_wrap=True)
