@@ -36,7 +36,7 @@ def test_where_it_is_in_doubt_the_bound_tells_something():
     [
         ({"noise": 0.45}, "found", Relation.LOWER, least_found(7, 0.45)),
         ({}, "Gabor filters", Relation.LOWER, 0.9),
-        ({"kind": "blob"}, "blobs", Relation.UPPER, 0.1),
+        ({"kind": "blob"}, "blobs", Relation.UPPER, 1 / 49),
         ({"kind": "white", "noise": 1.0, "size": 5}, "false alarms", Relation.UPPER, 0.01),
     ],
 )
