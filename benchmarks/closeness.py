@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded, error, unit
+from benchmarks.common import Clocked, Timed, bounded, error, unit
 from theory.claims import registry
 from theory.claims.claim import Cell, Setting
 from theory.claims.verdict import slack
@@ -22,10 +22,10 @@ SPREADS = [0.15, 0.5, math.inf]
 SEED = 2018
 
 
-class Constants:
+class Constants(Clocked):
     """The four constants of a law at three angles, its table anew each time. On the CPU alone."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [SPREADS]
     param_names: list[str] = ["spread"]
@@ -54,10 +54,10 @@ class Constants:
         return error([c.gamma for c in self.run(law)], [smoothness(law.law, a).gamma for a in ANGLES], floor=1e-12)
 
 
-class SampleConstants:
+class SampleConstants(Clocked):
     """Certified constants of 2,000 samples of patches."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [[2, 16]]
     param_names: list[str] = ["k"]
@@ -85,10 +85,10 @@ class SampleConstants:
         return bounded((gamma.upper - gamma.lower) / gamma.upper, floor=1e-9)
 
 
-class Estimated:
+class Estimated(Clocked):
     """Limits at confidence in five dimensions, from 20,000 samples."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
 
     def setup(self) -> None:
@@ -111,7 +111,7 @@ class Estimated:
 class Gradient(Timed):
     """The exact gradient of close patches, the table made beforehand."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [*Timed.params, [16, 1024]]
     param_names = [*Timed.param_names, "runs"]
 
@@ -128,7 +128,7 @@ class Gradient(Timed):
 class FilterRate(Timed):
     """One cell of claim A5."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [*Timed.params, ["paper", "proof"]]
     param_names = [*Timed.param_names, "form"]

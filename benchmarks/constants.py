@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import reference
-from benchmarks.common import bounded, error, unit
+from benchmarks.common import Clocked, bounded, error, unit
 from theory import problems
 from theory.distributions import UniformSphere
 from theory.smoothness import smoothness
@@ -25,10 +25,10 @@ GAMMA: dict[str, Callable[[float], float]] = {
 """The right γ(φ) of a law."""
 
 
-class Constants:
+class Constants(Clocked):
     """The constants of a law at four angles. Laws are integrated on the CPU, so there is no backend to choose."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [list(GAMMA)]
     param_names: list[str] = ["law"]
@@ -55,10 +55,10 @@ class Constants:
         return error(self.run(), [self.exact(angle) for angle in ANGLES], floor=1e-12)
 
 
-class Brackets:
+class Brackets(Clocked):
     """Certified brackets of the constants of 2,000 points on the sphere."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [[3, 5]]
     param_names: list[str] = ["dim"]

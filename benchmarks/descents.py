@@ -27,7 +27,7 @@ RECOVERY_STEPS = {
 class Trajectory(Timed):
     """p = 100 and 10⁴ steps, so short that no run ends early."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [*OnBackend.params, [1, 1000]]
     param_names = [*OnBackend.param_names, "runs"]

@@ -22,7 +22,7 @@ SIZES = {
 class Step(Timed):
     """One gradient on patches in memory; on NumPy the compiled pass."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [*OnBackend.params, list(SIZES), ["float32"]]
     param_names = [*OnBackend.param_names, "size", "type"]
@@ -44,7 +44,7 @@ class Step(Timed):
 class ImageStep(Timed):
     """One gradient on the 576 patches of each of 1000 images, which are read from the images."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], ["float32"]]
     param_names = [*OnBackend.param_names, "type"]
@@ -64,7 +64,7 @@ class ImageStep(Timed):
 class Stream(Timed):
     """One gradient on samples that are drawn for it and never held: its peak of memory must not grow."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], [1_000_000]]
     param_names = [*OnBackend.param_names, "samples"]

@@ -26,7 +26,7 @@ def made() -> tuple[Any, Any]:
 class Landscape(Timed):
     """21 × 21 points of either objective, the extended one with 100 inner iterations at most."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], ["conventional", "extended"]]
     param_names = [*OnBackend.param_names, "objective"]
@@ -45,7 +45,7 @@ class Landscape(Timed):
 class Projection(Timed):
     """The inner problem of one network: excesses, or the auxiliary weights themselves, or point by point in SciPy."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], ["excess", "free", "scipy"]]
     param_names = [*OnBackend.param_names, "way"]

@@ -22,7 +22,7 @@ STEPS = {"8x8,3,2": 40, "28x28,5,1": 2}
 class OnGrid(Timed):
     """Something on images of white noise, cut in one of the ways of ``GRIDS``."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [*OnBackend.params, list(GRIDS)]
     param_names = [*OnBackend.param_names, "grid"]

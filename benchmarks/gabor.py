@@ -25,7 +25,7 @@ def angles(starts: int) -> Any:
 class PopulationDescent(Timed):
     """A thousand starts and a thousand steps on the population loss of white noise, with the series made."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [["numpy"]]
 
     def run(self) -> None:
@@ -37,7 +37,7 @@ class PopulationDescent(Timed):
 class PopulationDescentInFive(Timed):
     """A thousand starts and a thousand steps in θ, λ, σ, γ and ψ on the population loss of white noise."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [["numpy"]]
 
     def prepare(self) -> None:
@@ -56,7 +56,7 @@ class PopulationDescentInFive(Timed):
 class ImageDescent(Timed):
     """On an image of 256×256: its moments, then 64 starts and 200 steps."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [["numpy"], ["mse", "rmse"]]
     param_names = [*OnBackend.param_names, "loss"]
 
@@ -73,7 +73,7 @@ class ImageDescent(Timed):
 class PixelGradient(Timed):
     """Gradient of 64 starts on an image of 256×256, pixel by pixel of the filter: θ alone, or all six parameters."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [["numpy"], ["theta", "all"]]
     param_names = [*OnBackend.param_names, "learned"]
 
@@ -93,7 +93,7 @@ class PixelGradient(Timed):
 class Diagnosis(Timed):
     """The whole diagnosis of the question, on an image of 256×256."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [["numpy"]]
 
     def prepare(self) -> None:

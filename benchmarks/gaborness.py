@@ -18,7 +18,7 @@ KERNELS = 64
 class GaborFits(Timed):
     """Sixty-four kernels, of Gabor filters with a tenth of noise or of white noise alone."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], [5, 11], ["gabor", "white"]]
     param_names = [*OnBackend.param_names, "size", "kind"]

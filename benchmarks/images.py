@@ -28,7 +28,7 @@ def loss_and_starts(distance: float) -> tuple[ImageLoss, Any]:
 class ImageGradient(Timed):
     """Gradient at 20 filters, of the digits' 1,797 images: somewhere new, or a thousandth of ‖w‖ away from the last."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [["numpy"], ["new", "near"]]
     param_names = [*OnBackend.param_names, "place"]
@@ -47,7 +47,7 @@ class ImageGradient(Timed):
 class ImageDescent(Timed):
     """Twenty starts and 500 steps on the digits."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"]]
 
@@ -67,7 +67,7 @@ class ManyImages(Timed):
     Ten times the images and five times the steps are what the README times.
     """
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"]]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import bounded, unit
+from benchmarks.common import Clocked, bounded, unit
 from theory.algebra import (
     Architecture,
     architectures,
@@ -23,10 +23,10 @@ from theory.algebra import (
 SEED = 2024
 
 
-class EDDegree:
+class EDDegree(Clocked):
     """The generic ED degree of every architecture with n = Σ (k_i − 1) of this size."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [[6, 12]]
     param_names: list[str] = ["n"]
@@ -41,10 +41,10 @@ class EDDegree:
         self.time_run(n)
 
 
-class Counted:
+class Counted(Clocked):
     """Critical points counted by Singular over two finite fields; skipped where there is none."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["2×2 stride 2", "3×4 stride 2", "2×2×2×2 stride 2,2,2"]]
     param_names: list[str] = ["network"]
@@ -67,10 +67,10 @@ class Counted:
         return bounded(float("nan") if points is None else abs(points / expected - 1), floor=0.0)
 
 
-class Followed:
+class Followed(Clocked):
     """All critical points of ten data sets, with their certificates."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["2×2 stride 2", "2×3 stride 2"]]
     param_names: list[str] = ["network"]
@@ -94,10 +94,10 @@ class Followed:
         return bounded(1 - self.run(network).complete.mean(), floor=0.0)
 
 
-class Equations:
+class Equations(Clocked):
     """The equations of the function space at a member of fractions."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [["2×2×2×2 stride 2,2,2", "3×3×3 stride 2,2"]]
     param_names: list[str] = ["network"]

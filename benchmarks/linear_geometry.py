@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded, unit
+from benchmarks.common import Clocked, Timed, bounded, unit
 from theory.objectives.linear_conv import (
     StridedNet,
     conserved,
@@ -35,7 +35,7 @@ POINTS = {"3 layers, strides": 4, "4 layers, strides": 8, "3 layers, stride 1": 
 class Gradient(Timed):
     """The gradient in the weights of a deep and wide network, from that in its predictor."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [*Timed.params, [16, 1024]]
     param_names = [*Timed.param_names, "runs"]
 
@@ -50,10 +50,10 @@ class Gradient(Timed):
         self.network.pullback(self.weights, self.gradient)
 
 
-class OnNetwork:
+class OnNetwork(Clocked):
     """A benchmark whose parameter is the network."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [list(NETWORKS)]
     param_names: list[str] = ["network"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded, unit
+from benchmarks.common import Clocked, Timed, bounded, unit
 from theory.objectives.linear_conv import (
     CircularNet,
     ExponentialLoss,
@@ -28,10 +28,10 @@ def network(kind: str, dim: int) -> Any:
     return FullyConnectedNet((dim, 3)) if kind == "connected" else CircularNet(dim, int(kind))
 
 
-class Flow:
+class Flow(Clocked):
     """The gradient flow in rescaled time to ‖β‖ = 1e8. On the CPU alone."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [["2", "3", "connected"], [16, 64]]
     param_names: list[str] = ["layers", "dim"]
@@ -68,7 +68,7 @@ class Flow:
 class Descent(Timed):
     """A thousand loss-normalised steps of all runs at once."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [*Timed.params, ["2", "3", "connected"], [1, 256]]
     param_names = [*Timed.param_names, "layers", "runs"]
@@ -86,10 +86,10 @@ class Descent(Timed):
         descend(self.network, self.loss, self.starts, norms=[FAR], steps=1000)
 
 
-class References:
+class References(Clocked):
     """The hard margin and the least ‖β̂‖_1, by Clarabel. On the CPU alone."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [["hard_margin", "least_spectrum"], [16, 64]]
     param_names: list[str] = ["reference", "dim"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Timed, bounded, unit
+from benchmarks.common import Clocked, Timed, bounded, unit
 from theory.objectives.linear_conv import MultiChannelNet, dual, least_norm, least_regulariser, minimiser, sdp
 
 SEED = 2022
@@ -21,10 +21,10 @@ def predictor(dim: int, inputs: int) -> Any:
     return np.random.default_rng(SEED).standard_normal((dim, inputs))
 
 
-class OnTheHost(ABC):
+class OnTheHost(Clocked, ABC):
     """A benchmark on the CPU alone, whose one parameter is the size."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [SIZES]
     param_names: list[str] = ["D, R, K"]
@@ -86,10 +86,10 @@ class Direct(OnTheHost):
         return bounded(1 - self.run().agreeing, floor=0.0)
 
 
-class Minimiser:
+class Minimiser(Clocked):
     """The minimiser for as many channels as it takes, with its certificate."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
 
     def setup(self) -> None:
@@ -101,10 +101,10 @@ class Minimiser:
         minimiser(self.w, 2, rng=np.random.default_rng(SEED))
 
 
-class Margins:
+class Margins(Clocked):
     """The least R_K of predictors with margins: 64 numbers, 60 samples."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [[1, 8, 64]]
     param_names: list[str] = ["K"]
@@ -130,7 +130,7 @@ class Margins:
 class Pullback(Timed):
     """Predictor and gradient of many runs."""
 
-    version = "1"
+    version = "2"
     params: list[Any] = [*Timed.params, [16, 1024]]
     param_names = [*Timed.param_names, "runs"]
 

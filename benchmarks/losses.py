@@ -32,7 +32,7 @@ def filters(dim: int, runs: int, xp: Any) -> Any:
 class PopulationGradient(Timed):
     """Exact gradient at p = 100; its table of moments is made beforehand."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [*OnBackend.params, [1, 1000]]
     param_names = [*OnBackend.param_names, "runs"]
@@ -51,7 +51,7 @@ class PopulationGradient(Timed):
 class MomentTable(Timed):
     """The table of moments that a population loss makes for a new law, in 100 dimensions."""
 
-    version = "1"
+    version = "2"
     timeout = 30.0
     params: list[Any] = [["numpy"], ["gaussian", "mixture(0.1)", "watson(10)"]]
     param_names = [*OnBackend.param_names, "law"]
@@ -92,7 +92,7 @@ class PopulationAccuracy(OnBackend):
 class SampleGradient(Timed):
     """Gradient on 20,000 inputs of 16 patches of 25 numbers; that of one neuron, :mod:`benchmarks.engines` measures."""
 
-    version = "1"
+    version = "2"
     timeout = 60.0
     params: list[Any] = [*OnBackend.params, [16], [1, 32]]
     param_names = [*OnBackend.param_names, "patches", "runs"]

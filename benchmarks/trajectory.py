@@ -33,7 +33,7 @@ def sample(n: int, patches: int) -> SampleLoss:
 class SampleTrajectory(Timed):
     """Steps of 0.001 on 100,000 inputs; no run ends before its last step."""
 
-    version = "1"
+    version = "2"
     timeout = 120.0
     params: list[Any] = [["numpy"], [5_000, 500_000], [1e-3]]
     param_names = [*OnBackend.param_names, "steps", "step"]

@@ -16,6 +16,19 @@ TASK = Task("fake.tiny", 3, Cell({"a": 1, "b": 0.5}), "quick", 0, "numpy")
 KEYS = [bytes([place]) * 16 for place in range(5)]
 
 
+def record(task=TASK, evidence=None, error=""):
+    """What a journal is given."""
+    return content(Outcome(task, evidence, error, 0.25), 4, {"commit": "c"})[1]
+
+
+def done(journal):
+    """The keys with the zeros that an array drops."""
+    return {word.ljust(16, b"\0") for word in journal.done().tolist()}
+
+
+X = record()
+
+
 @pytest.fixture
 def journal(tmp_path):
     found = Journal(tmp_path / ".cells" / "fake.tiny")
@@ -25,22 +38,21 @@ def journal(tmp_path):
 
 def filled(journal, count=5):
     for place in range(count):
-        journal.append(KEYS[place], bytes([place]) * 100, done=True)
+        journal.append(KEYS[place], X, done=True)
     (path,) = journal.folder.glob("*.journal")
     return path
 
 
 def test_the_last_one_made_counts_though_the_clock_went_back(journal, monkeypatch):
-    journal.append(KEYS[0], b"first", done=True)
+    journal.append(KEYS[0], X, done=True)
     now = module.time.time_ns()
     for hours in (1, 2):
         monkeypatch.setattr(module.time, "time_ns", lambda hours=hours: now - hours * 3600 * 10**9)
         again = Journal(journal.folder)
-        again.append(KEYS[0], b"again" * hours, done=True)
+        again.append(KEYS[0], record(error="again" * hours), done=True)
         again.close()
-    path, place = journal.latest()[KEYS[0]]
-    with path.open("rb") as file:
-        assert module._at(file, place, path.stat().st_size)[2] == b"againagain"
+    (place,) = journal.latest()
+    assert read(place).outcome.error == "againagain"
 
 
 class TestKey:
@@ -80,13 +92,11 @@ class TestRecords:
     def test_come_back(self, journal):
         evidence = Evidence([Finding(1.0, 0.5, details={"word": "φ"})], {"value": np.arange(3.0)})
         task = dataclasses.replace(TASK, repetition=2, code="abc", images=Source("/x/a.idx", "a.idx", "1" * 64))
-        _, written = content(Outcome(task, evidence, "", 0.25), 4, {"commit": "c"})
-        journal.append(KEYS[0], written, done=True)
-        _, written = content(Outcome(task, None, "why", 0.5), 4, {"commit": "c"})
-        journal.append(KEYS[1], written, done=False)
-        done, failed = journal.entries()
-        assert (done.key, done.done, failed.key, failed.done) == (KEYS[0], True, KEYS[1], False)
-        found = read(done.place)
+        journal.append(KEYS[0], record(task, evidence), done=True)
+        journal.append(KEYS[1], record(task, error="why"), done=False)
+        well, failed = journal.entries()
+        assert (well.key, well.done, failed.key, failed.done) == (KEYS[0], True, KEYS[1], False)
+        found = read(well.place)
         own = dataclasses.replace(task, index=0, images=Source("a.idx", "a.idx", "1" * 64))
         assert (found.version, found.origin, found.outcome.seconds, found.outcome.task) == (
             4,
@@ -95,8 +105,9 @@ class TestRecords:
             own,
         )
         assert repr(found.outcome.evidence) == repr(evidence)
-        assert [record.outcome.error for record in read_all(iter([done.place, failed.place]))] == ["", "why"]
-        assert journal.done() == {KEYS[0]}
+        both = read_all(iter([well.place, failed.place]))
+        assert [(place, found.outcome.error) for place, found in both] == [(well.place, ""), (failed.place, "why")]
+        assert done(journal) == {KEYS[0]}
 
     def test_of_evidence_that_cannot_be_written_are_failures(self):
         outcome, _ = content(Outcome(TASK, Evidence([], {"value": np.array([None])}), "", 1.0), 1, {})
@@ -104,15 +115,15 @@ class TestRecords:
         assert "a file would not give it back" in outcome.error
 
     def test_the_last_time_it_was_done_counts_else_the_last_time_it_failed(self, journal, tmp_path):
-        for done in (True, False, True, False):
-            journal.append(KEYS[0], b"x", done=done)
+        for well in (True, False, True, False):
+            journal.append(KEYS[0], X, done=well)
         for _ in range(2):
-            journal.append(KEYS[1], b"x", done=False)
+            journal.append(KEYS[1], X, done=False)
         later = Journal(journal.folder)
-        later.append(KEYS[2], b"x", done=False)
-        later.append(KEYS[2], b"x", done=True)
+        later.append(KEYS[2], X, done=False)
+        later.append(KEYS[2], X, done=True)
         places = [entry.place for entry in journal.entries()]
-        assert journal.latest() == {KEYS[0]: places[2], KEYS[1]: places[5], KEYS[2]: places[7]}
+        assert list(journal.latest()) == [places[2], places[5], places[7]]
         later.close()
 
     def test_every_process_has_a_file_of_its_own_and_an_empty_one_is_deleted(self, journal):
@@ -120,12 +131,42 @@ class TestRecords:
         one.open()
         other.open()
         assert len(list(journal.folder.iterdir())) == 2
-        one.append(KEYS[0], b"x", done=True)
+        one.append(KEYS[0], X, done=True)
         one.close()
         other.close()
         other.close()
         assert len(list(journal.folder.iterdir())) == 1
         assert (journal.folder.parent / ".gitignore").read_text() == "*\n"
+
+
+class TestForeign:
+    """Whole records that another version of this package wrote, with other fields."""
+
+    @pytest.mark.parametrize(
+        ("found", "other"),
+        [
+            (b'"repetition"', b'"iteration"'),  # a field of a task that there is none of here
+            (b'"images"', b'"photographs"'),
+            (b'"origin": {', b'"origins": {'),
+            (b'{"task"', b'"task"'),
+            (b'"predicted"', b'"foreseen"'),
+        ],
+        ids=str,
+    )
+    def test_are_passed_over_and_counted(self, journal, found, other):
+        own = record(evidence=Evidence([Finding(1.0, 0.5)], {"value": np.arange(3.0)}))
+        assert own.count(found) == 1
+        journal.append(KEYS[0], own.replace(found, other), done=True)
+        journal.append(KEYS[1], own, done=True)
+        assert (done(journal), journal.foreign) == ({KEYS[1]}, 1)
+        (place,) = journal.latest()
+        assert (read(place).outcome.error, journal.foreign) == ("", 1)
+
+    def test_do_not_hide_what_was_done_before(self, journal):
+        journal.append(KEYS[0], X, done=True)
+        journal.append(KEYS[0], X.replace(b'"task"', b'"job"'), done=True)
+        (entry,) = journal.entries()
+        assert list(journal.latest()) == [entry.place]
 
 
 class TestDamage:
@@ -135,20 +176,21 @@ class TestDamage:
         size = len(whole) // 5
         for place in range(0, len(whole), 7):
             path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-            assert journal.done() == set(KEYS) - {KEYS[place // size]}
+            assert done(journal) == set(KEYS) - {KEYS[place // size]}
 
     def test_of_the_end_costs_the_record_that_is_cut(self, journal):
         path = filled(journal)
         whole = path.read_bytes()
-        for length in range(len(whole)):
+        ends = {place + near for place in range(0, len(whole), len(whole) // 5) for near in (-1, 0, 1, 60)}
+        for length in sorted({*range(0, len(whole), 29), *ends} - {-1}):
             path.write_bytes(whole[:length])
-            assert journal.done() == set(KEYS[: length * 5 // len(whole)])
+            assert done(journal) == set(KEYS[: length * 5 // len(whole)])
 
     def test_in_the_middle_is_passed_over(self, journal, monkeypatch):
         path = filled(journal)
         whole = path.read_bytes()
         path.write_bytes(whole[:10] + b"\x93CELL" * 300_000 + whole)  # more than is read at a time
-        assert journal.done() == set(KEYS)
+        assert done(journal) == set(KEYS)
 
     def test_a_place_that_has_changed_raises(self, journal):
         path = filled(journal)
@@ -175,19 +217,19 @@ class Full:
         return getattr(self.file, name)
 
 
-@pytest.mark.parametrize("room", range(0, 450, 13))
+@pytest.mark.parametrize("room", range(0, 5 * (len(X) + module._HEAD.size), 41))
 def test_a_full_disk_leaves_whole_records(journal, room):
-    size = module._HEAD.size + 100
+    size = module._HEAD.size + len(X)
     journal.open()
     journal._file = Full(journal._file, room)
     with pytest.raises(OSError, match="No space left"):
         filled(journal)
-    assert journal.done() == set(KEYS[: room // size])
+    assert done(journal) == set(KEYS[: room // size])
     (path,) = journal.folder.glob("*.journal")
     assert path.stat().st_size == room // size * size
     journal._file = journal._file.file  # room again
-    journal.append(KEYS[4], b"x", done=True)
-    assert journal.done() == {*KEYS[: room // size], KEYS[4]}
+    journal.append(KEYS[4], X, done=True)
+    assert done(journal) == {*KEYS[: room // size], KEYS[4]}
 
 
 def test_a_record_is_with_the_system_at_once_and_on_the_disk_soon(journal, monkeypatch):
@@ -197,6 +239,6 @@ def test_a_record_is_with_the_system_at_once_and_on_the_disk_soon(journal, monke
     journal._synced = 0.0
     for seconds in (0.1, 0.2, 1.3, 1.4, 2.5):
         clock[0] = seconds
-        journal.append(KEYS[0], b"x", done=True)
+        journal.append(KEYS[0], X, done=True)
     assert len(synced) == 2
     assert len(list(Journal(journal.folder).entries())) == 5

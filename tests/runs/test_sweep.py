@@ -154,6 +154,7 @@ class TestTables:
             "cells": 12,
             "failed": 0,
             "other_code": 0,
+            "foreign": 0,
             "findings": {"HOLDS": 6, "VIOLATED": 0, "HYPOTHESES_NOT_MET": 0, "INCONCLUSIVE": 0},
             "controls": {"halved": {"HOLDS": 0, "VIOLATED": 6, "HYPOTHESES_NOT_MET": 0, "INCONCLUSIVE": 0}},
         }

@@ -44,6 +44,11 @@ def lines(sweep: Sweep, found: Mapping[str, Swept]) -> Iterator[str]:
                 f"{plan.claim.key}: {stored.other_code} cells were measured by other code of its version "
                 f"{plan.claim.version} (--rerun measures them anew)"
             )
+        if stored and stored.foreign:
+            yield (
+                f"{plan.claim.key}: {stored.foreign} records in {plan.journal.folder} are of another format, that of "
+                "another version of this package; they are left out, and their cells measured anew"
+            )
     yield from _failed(sweep)
 
 

@@ -21,9 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from theory.claims.claim import Cell
 from theory.runs.cells import Outcome, Task
 from theory.runs.packing import packed, unpacked
+from theory.runs.sorting import Sorting
 from theory.runs.sources import Source
 from theory.runs.streams import plain
 
@@ -34,6 +37,13 @@ SYNC = 1.0
 _MARK = b"\x93CELL\r\n\x1a"
 _HEAD = struct.Struct("<8s16sBQ16s")
 DONE, FAILED = 1, 2
+
+Place = tuple[Path, int]
+"""A file, and where in it a record begins."""
+
+_KEY = 16
+KEYS = np.dtype((np.bytes_, _KEY))
+"""Keys in an array; one that ends with zeros is the same without them."""
 
 
 def key(task: Task, version: int) -> bytes:
@@ -48,20 +58,46 @@ def key(task: Task, version: int) -> bytes:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()[:16]
 
 
+class Places:
+    """Places as bytes that are sorted as they lie on the disk, in files that come in order. The names are kept once."""
+
+    SIZE = 12
+    _FORMAT = struct.Struct(">IQ")
+
+    def __init__(self) -> None:
+        self._paths: list[Path] = []
+
+    def packed(self, place: Place) -> bytes:
+        """As so many bytes: the number of the file, and the place in it."""
+        if not self._paths or self._paths[-1] != place[0]:
+            self._paths.append(place[0])
+        return self._FORMAT.pack(len(self._paths) - 1, place[1])
+
+    def unpacked(self, string: bytes) -> Place:
+        """The place that is behind whatever else is in the string."""
+        number, offset = self._FORMAT.unpack(string[-self.SIZE :])
+        return self._paths[number], offset
+
+
 @dataclass(frozen=True)
 class Entry:
     """Where a record stands, of which cell it is, and whether that is done."""
 
     key: bytes
     done: bool
-    place: tuple[Path, int]
+    place: Place
 
 
 class Journal:
-    """The records of one claim; those appended here go to a file that no other process writes to."""
+    """The records of one claim; those appended here go to a file that no other process writes to.
+
+    ``foreign`` counts the whole records that the last look at all of them found to be of another format, as another
+    version of this package may have left them. They are passed over, and their cells are measured again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.foreign = 0
         self._file: IO[bytes] | None = None
         self._end = 0
         self._synced = time.monotonic()
@@ -128,22 +164,38 @@ class Journal:
             self._file = None
 
     def entries(self) -> Iterator[Entry]:
-        """All whole records, in the order of their files' making; of one cell the last one counts."""
+        """All whole records of this format, in the order of their files' making; of one cell the last one counts."""
+        self.foreign = 0
         for path in sorted(self.folder.glob("*.journal")):
             with contextlib.suppress(OSError), path.open("rb") as file:
-                yield from _entries(path, file)
+                for entry, content in _entries(path, file):
+                    if _understood(content):
+                        yield entry
+                    else:
+                        self.foreign += 1
 
-    def latest(self) -> dict[bytes, tuple[Path, int]]:
-        """Where that stands which counts for each cell: the last time it was done, else the last time it failed."""
-        done: dict[bytes, tuple[Path, int]] = {}
-        failed: dict[bytes, tuple[Path, int]] = {}
+    def latest(self) -> Iterator[Place]:
+        """Where that stands which counts for each cell, as it lies on the disk.
+
+        It is the last time that the cell was done, else the last time that it failed. However many cells there are, few
+        of them are in memory.
+        """
+        places = Places()
+        with Sorting(self.folder) as by_key, Sorting(self.folder) as by_place:
+            for entry in self.entries():
+                by_key.add(entry.key + bytes([entry.done]) + places.packed(entry.place))
+            for _, group in itertools.groupby(by_key, key=lambda string: string[:_KEY]):
+                *_, last = group
+                by_place.add(last[-Places.SIZE :])
+            yield from map(places.unpacked, by_place)
+
+    def done(self) -> np.ndarray:
+        """The keys of the cells that are done, 16 bytes each, in order."""
+        keys = bytearray()
         for entry in self.entries():
-            (done if entry.done else failed)[entry.key] = entry.place
-        return done | {key: place for key, place in failed.items() if key not in done}
-
-    def done(self) -> set[bytes]:
-        """The keys of the cells that are done."""
-        return {entry.key for entry in self.entries() if entry.done}
+            if entry.done:
+                keys += entry.key
+        return np.unique(np.frombuffer(keys, KEYS))
 
 
 def _record(key: bytes, content: bytes, done: bool) -> bytes:
@@ -155,7 +207,7 @@ def _digest(key: bytes, kind: int, content: bytes) -> bytes:
     return hashlib.sha256(key + bytes([kind]) + len(content).to_bytes(8, "little") + content).digest()[:16]
 
 
-def _entries(path: Path, file: IO[bytes]) -> Iterator[Entry]:
+def _entries(path: Path, file: IO[bytes]) -> Iterator[tuple[Entry, bytes]]:
     """The whole records of a file. Behind a damaged one, the next mark with a record that agrees is looked for."""
     size, place = os.fstat(file.fileno()).st_size, 0
     while place + _HEAD.size <= size:
@@ -166,7 +218,7 @@ def _entries(path: Path, file: IO[bytes]) -> Iterator[Entry]:
                 return
             continue
         key, kind, content = found
-        yield Entry(key, kind == DONE, (path, place))
+        yield Entry(key, kind == DONE, (path, place)), content
         place += _HEAD.size + len(content)
 
 
@@ -230,29 +282,42 @@ def content(outcome: Outcome, version: int, origin: Mapping[str, Any]) -> tuple[
 _TASK = ("key", "profile", "seed", "backend", "repetition", "code")
 
 
-def read(place: tuple[Path, int]) -> Record:
+def read(place: Place) -> Record:
     """The record at a place that ``entries`` has given."""
     path, offset = place
     with path.open("rb") as file:
-        return _parsed(file, offset)
+        return _parsed(_content(file, offset))
 
 
-def read_all(places: Iterator[tuple[Path, int]]) -> Iterator[Record]:
+def read_all(places: Iterator[Place]) -> Iterator[tuple[Place, Record]]:
     """The records at these places, with each file opened once as long as the next place is in it."""
     for path, group in itertools.groupby(places, key=lambda place: place[0]):
         with path.open("rb") as file:
-            for _, offset in group:
-                yield _parsed(file, offset)
+            for place in group:
+                yield place, _parsed(_content(file, place[1]))
 
 
-def _parsed(file: IO[bytes], offset: int) -> Record:
+def _content(file: IO[bytes], offset: int) -> bytes:
     found = _at(file, offset, os.fstat(file.fileno()).st_size)
     if found is None:
         raise OSError(f"the record at {offset} of {file.name} has changed")
-    words, _, evidence = found[2].partition(b"\n")
+    return found[2]
+
+
+def _parsed(content: bytes) -> Record:
+    words, _, evidence = content.partition(b"\n")
     head = json.loads(words)
     name, digest = head["images"]
     cell, images = Cell(head["parameters"], head["control"]), Source(name, name, digest)
     task = Task(**head["task"], index=0, cell=cell, images=images)
     outcome = Outcome(task, unpacked(evidence) if evidence else None, head["error"], head["seconds"])
     return Record(outcome, head["version"], head["origin"])
+
+
+def _understood(content: bytes) -> bool:
+    """Whether it is of this format: a whole record of another one is no damage, and its fields are others."""
+    try:
+        _parsed(content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True

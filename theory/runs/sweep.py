@@ -19,9 +19,12 @@ from theory.runs.cells import Outcome, Task, one_line
 from theory.runs.code import source
 from theory.runs.engine import LARGEST_SEED, PROFILES, Progress, require_registered
 from theory.runs.grid import Cells, Grid
-from theory.runs.journal import Journal, content, key
+from theory.runs.journal import KEYS, Journal, content, key
 from theory.runs.pool import HERE, Lost, Where, outcomes
 from theory.runs.sources import DIGITS, Source
+
+_LOOKED_UP = 8192
+"""Cells whose keys are in memory at a time."""
 
 SHOWN = 20
 """Failures that are named one by one; all of them are in the store."""
@@ -191,8 +194,20 @@ def _plan(claim: Claim, grid: Grid, profile: Profile, folder: Path, options: Map
     except Exception as raised:
         raise BadInput(f"the grid of {claim.key} in profile {profile} raises {one_line(raised)}") from raised
     plan = Plan(claim, cells, swept.journal(folder, claim), source(claim), np.arange(len(cells)))
-    done = set() if rerun else plan.journal.done()
-    if done:
-        keys = (key(_task(plan, index, options), claim.version) for index in range(len(cells)))
-        plan.waiting = np.array([index for index, own in enumerate(keys) if own not in done], dtype=int)
+    if not rerun:
+        plan.waiting = _waiting(plan, options)
     return plan
+
+
+def _waiting(plan: Plan, options: Mapping[str, Any]) -> np.ndarray:
+    """The cells of the plan that no earlier sweep has finished."""
+    done = plan.journal.done()
+    if not len(done):
+        return plan.waiting
+    parts = []
+    for start in range(0, len(plan.waiting), _LOOKED_UP):
+        indices = plan.waiting[start : start + _LOOKED_UP]
+        keys = np.array([key(_task(plan, int(index), options), plan.claim.version) for index in indices], KEYS)
+        nearest = done[np.minimum(np.searchsorted(done, keys), len(done) - 1)]
+        parts.append(indices[nearest != keys])
+    return np.concatenate(parts)

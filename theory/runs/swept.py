@@ -7,9 +7,10 @@ what was measured where, or when, leaves no trace in them.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
-import io
+import itertools
 import json
 import struct
 from collections import Counter
@@ -24,7 +25,8 @@ from theory.claims.claim import Claim
 from theory.claims.verdict import Verdict, judge
 from theory.runs.code import source
 from theory.runs.files import replacing
-from theory.runs.journal import FOLDER, Journal, Record, key, read_all
+from theory.runs.journal import FOLDER, Journal, Places, Record, key, read_all
+from theory.runs.sorting import Sorting
 from theory.runs.store import packing
 from theory.runs.streams import plain
 from theory.runs.tables import findings, points
@@ -35,19 +37,19 @@ NAME = "sweep"
 _BATCH = 1000
 """Cells that are in memory at a time."""
 
-Place = tuple[Path, int]
-
 
 @dataclass
 class Swept:
     """What the store has of a claim: cells done and failed, verdicts, and how often each control was refuted.
 
-    ``other_code`` counts the cells that were measured by other code of the claim's present version.
+    ``other_code`` counts the cells that were measured by other code of the claim's present version, ``foreign`` the
+    records of another format, which are in no table.
     """
 
     cells: int = 0
     failed: int = 0
     other_code: int = 0
+    foreign: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     controls: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -57,6 +59,7 @@ class Swept:
             "cells": self.cells,
             "failed": self.failed,
             "other_code": self.other_code,
+            "foreign": self.foreign,
             "findings": {str(verdict): self.verdicts[verdict] for verdict in Verdict},
             "controls": {name: {str(v): count[v] for v in Verdict} for name, count in self.controls.items()},
         }
@@ -76,12 +79,12 @@ def write(claim: Claim, folder: Path, provenance: Mapping[str, Any]) -> Swept:
         If they cannot be written; what was there before is there still.
     """
     cells = journal(folder, claim)
-    with _alone(cells.folder):
-        kept = _Kept(claim, cells)
-        swept = Swept(len(kept.done), len(kept.failed), kept.other_code)
+    with _alone(cells.folder), contextlib.ExitStack() as stack:
+        kept = _Kept(claim, cells, stack)
+        swept = Swept(len(kept.done), len(kept.failed), kept.other_code, cells.foreign)
         swept.controls = {name: Counter() for name in claim.controls}
-        _replace_text(folder / "failed" / f"{claim.key}.csv", _failures(kept.failed) if kept.failed else "")
-        if kept.done:
+        _write_failures(folder / "failed" / f"{claim.key}.csv", kept)
+        if len(kept.done):
             content = {"provenance": dict(provenance), "claim": _document(claim, swept)}
             _write_tables(claim, folder, kept, swept, content)
     return swept
@@ -114,30 +117,31 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 class _Kept:
-    """The places of what counts in a journal, in the order of the parameters, and a cell of every kind of columns."""
+    """What counts in a journal, in the order of the parameters, and a cell of every kind of columns.
 
-    def __init__(self, claim: Claim, cells: Journal) -> None:
-        latest = sorted(cells.latest().values())  # as they lie on the disk
-        self.failed: list[Record] = []
+    The cells themselves stay where they are: ``done`` and ``failed`` have their places.
+    """
+
+    def __init__(self, claim: Claim, cells: Journal, stack: contextlib.ExitStack) -> None:
+        self.done, self.failed = (stack.enter_context(Sorting(cells.folder)) for _ in range(2))
         self.other_code = 0
         self.examples: list[Record] = []
+        self._places = Places()
         code, kinds = source(claim), set()
-        done: list[tuple[bytes, Place]] = []
-        for place, record in zip(latest, read_all(iter(latest)), strict=True):
+        for place, record in read_all(cells.latest()):
             if record.version != claim.version:
                 continue
-            if record.outcome.evidence is None:
-                self.failed.append(record)
-                continue
-            done.append((_order(record), place))
-            self.other_code += record.outcome.task.code != code
-            if (kind := _kind(record)) not in kinds:
+            done = record.outcome.evidence is not None
+            (self.done if done else self.failed).add(_order(record) + self._places.packed(place))
+            self.other_code += done and record.outcome.task.code != code
+            if done and (kind := _kind(record)) not in kinds:
                 kinds.add(kind)
                 self.examples.append(record)
-        self.failed.sort(key=_order)
         self.examples.sort(key=_order)
-        done.sort()
-        self.done = [place for _, place in done]
+
+    def records(self, some: Sorting) -> Iterator[Record]:
+        """Those done, or those that failed, one after the other."""
+        return (record for _, record in read_all(map(self._places.unpacked, some)))
 
 
 def _order(record: Record) -> bytes:
@@ -181,8 +185,9 @@ def _write_tables(claim: Claim, folder: Path, kept: _Kept, swept: Swept, content
             _sweep_drafts(path)
             file = stack.enter_context(replacing(path))
             writers.append(stack.enter_context(packing(file, example.schema, content)))
+        cells = kept.records(kept.done)
         for start in range(0, len(kept.done), _BATCH):
-            records = list(read_all(iter(kept.done[start : start + _BATCH])))
+            records = list(itertools.islice(cells, _BATCH))
             _count(claim, records, swept)
             # Beside a cell of every kind, those of the batch get the columns and the types of the whole.
             tables = _rows(claim, [*kept.examples, *records], start - len(kept.examples))
@@ -226,21 +231,15 @@ def _sweep_drafts(path: Path) -> None:
             draft.unlink()
 
 
-def _failures(records: Sequence[Record]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["claim", "parameters", "control", "repetition", "profile", "seed", "reason"])
-    for task, error in ((record.outcome.task, record.outcome.error) for record in records):
-        parameters = json.dumps({name: plain(value) for name, value in task.cell.parameters.items()})
-        writer.writerow([task.key, parameters, task.cell.control, task.repetition, task.profile, task.seed, error])
-    return text.getvalue()
-
-
-def _replace_text(path: Path, text: str) -> None:
-    """The file with this text, or none where there is none."""
-    if not text:
+def _write_failures(path: Path, kept: _Kept) -> None:
+    """A line for each cell that has failed; no file where there is none."""
+    if not len(kept.failed):
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        file.write(text.encode())
+        writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
+        writer.writerow(["claim", "parameters", "control", "repetition", "profile", "seed", "reason"])
+        for task, error in ((r.outcome.task, r.outcome.error) for r in kept.records(kept.failed)):
+            parameters = json.dumps({name: plain(value) for name, value in task.cell.parameters.items()})
+            writer.writerow([task.key, parameters, task.cell.control, task.repetition, task.profile, task.seed, error])
