@@ -89,9 +89,11 @@ def test_commands_run_as_they_are_written(page, shell, tmp_path):
 
 
 def published(folder: Path) -> None:
-    """The lines on publishing have written the page and the tables, with the second store in them."""
+    """The lines on publishing have written the page and the tables, with the stores in folders in them."""
     assert "`du2018.fig4` (mnist) | LOWER | HOLDS" in (folder / "README.md").read_text(encoding="utf-8")
-    assert 'id="mnist-du2018.fig4"' in (folder / "results" / "index.html").read_text(encoding="utf-8")
+    page = (folder / "results" / "index.html").read_text(encoding="utf-8")
+    for card in ("du2018.fig4", "mnist-du2018.fig4", "seed1-achour2025.riemannian", "seed1-gunasekar2018.one_sample"):
+        assert f'id="{card}"' in page
 
 
 def test_what_is_not_run_here_is_still_written_there():

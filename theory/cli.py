@@ -51,6 +51,9 @@ Compare = Annotated[
     Path | None,
     typer.Option(metavar="STORE", help="Say what has changed since this run, a store or a --json document."),
 ]
+ExitZero = Annotated[
+    bool, typer.Option("--exit-zero", help="Exit code 0 whatever the verdicts, unless a claim could not be measured.")
+]
 Out = Annotated[Path, typer.Option(metavar="FOLDER", help="The store: rows, verdicts and figures.")]
 Version = Annotated[bool, typer.Option("--version", help="Print the version and leave.")]
 
@@ -138,6 +141,7 @@ def verify(
     rerun: Rerun = False,
     as_json: Json = False,
     compare: Compare = None,
+    exit_zero: ExitZero = False,
     out: Out = Path("results"),
 ) -> int:
     """Measure claims and judge them.
@@ -149,6 +153,9 @@ def verify(
     A run that ends deletes them: the next one measures anew.
 
     With --compare, the exit code is 1 as well where less holds than in the saved run.
+
+    With --exit-zero, verdicts make no difference to the exit code, so that "&& theory report" can follow. It is 1 still
+    where a claim raises or cannot be measured, 2 for bad usage, 130 if interrupted.
     """
     from theory.claims import select
     from theory.report.progress import follow
@@ -163,7 +170,8 @@ def verify(
             origin = _measure(claims, options, jobs, rerun, out, follower, finished)
     except KeyboardInterrupt:
         return _interrupted(claims, finished, out / profile, as_json)
-    return _present(finished, origin, as_json, before, everything=not keys)
+    code = _present(finished, origin, as_json, before, everything=not keys)
+    return OK if exit_zero and not any(claim["errors"] for claim in finished) else code
 
 
 def _measure(

@@ -17,7 +17,7 @@ import full_store
 from theory import claims
 from theory.claims.claim import Evidence
 
-FEW = ("isotropy", "fig3c", "fig3d", "fig4", "interpolation", "images")
+FEW = ("isotropy", "fig3c", "fig3d", "fig4", "interpolation", "images", "riemannian", "one_sample")
 ours = claims._ours
 
 
