@@ -109,7 +109,9 @@ def _followed(command: Sequence[str], folder: Path) -> dict[str, Any]:
         time.sleep(0.05)
     listener.join()
     assert process.stdout is not None
-    words = process.stdout.read()
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
+        words = process.stdout.read()
     if process.returncode or " cells done" not in words:
         raise RuntimeError(f"the sweep ended with {process.returncode}: {words}")
     after = os.times()

@@ -23,7 +23,7 @@ def put(out, factors=(1.0, 2.0, 1.0)):
     machine = out / "asv" / "box"
     machine.mkdir(parents=True)
     (machine / "machine.json").write_text(json.dumps({"machine": "box", "cpu": "a CPU", "version": 1}))
-    about = {name: {"name": name, "type": kind, "unit": UNITS[kind]} for name, kind in NAMES.items()}
+    about = {name: {"name": name, "type": kind, "unit": UNITS[kind], "version": "1"} for name, kind in NAMES.items()}
     (out / "asv" / "benchmarks.json").write_text(json.dumps({**about, "version": 2}))
     for index, (commit, factor) in enumerate(zip(COMMITS, factors, strict=True)):
         results = {
@@ -56,6 +56,18 @@ class TestReading:
             ("speed.peakmem_run", "numpy"): [5e7, 1e8, 5e7],
             ("speed.time_run", "numpy"): [0.25, 0.5, 0.25],
         }
+
+    def test_figures_of_another_version_of_the_benchmark_are_left_out(self, tmp_path):
+        put(tmp_path)
+        path = tmp_path / "asv" / "box" / "8-env.json"
+        content = json.loads(path.read_text())
+        content["results"]["speed.time_run"][2] = "0"
+        path.write_text(json.dumps(content))
+        (found,) = history.machines(tmp_path / "asv")
+        (times,) = [series.values for series in found.series if series.kind == "time"]
+        assert times == {"aaaaaaaa": 0.25, "cccccccc": 0.25}
+        (memory,) = [series.values for series in found.series if series.kind == "peakmemory"]
+        assert len(memory) == 3
 
     def test_a_value_for_all_combinations(self):
         assert list(history._values([2.5, [], "1"])) == [("", 2.5)]
@@ -132,6 +144,14 @@ class TestScript:
         assert one == [head.stdout.strip()]
         assert two[1:] == one
 
+    def test_every_third_commit_goes_three_times_as_far_back(self):
+        assert script.last(3, every=3) == script.last(7)[::3]
+
+    def test_some_benchmarks_under_the_name_of_a_machine(self):
+        machine, run, *_ = (" ".join(command[2:]) for command in script.commands(["abc"], bench="^a", machine="box"))
+        assert machine == "asv machine --yes --machine box"
+        assert run == "asv run --skip-existing-successful --machine box --bench ^a abc^!"
+
     def test_runs_each_commit_then_publishes_and_reports(self):
         runs = script.commands(["abc", "def"], quick=True, out="there")
         words = [" ".join(command[2:]) for command in runs]
@@ -150,15 +170,16 @@ class TestScript:
             ran.append(command)
             return subprocess.CompletedProcess(command, 2 if len(ran) == 2 else 0)
 
-        monkeypatch.setattr(script, "last", lambda commits: ["abc"] * commits)
+        monkeypatch.setattr(script, "last", lambda commits, every: ["abc"] * commits)
         monkeypatch.setattr(script.subprocess, "run", run)
         assert script.main(["2"]) == 1
         assert len(ran) == 5
 
-    def test_no_commits_are_refused(self, capsys):
+    @pytest.mark.parametrize(("arguments", "name"), [(["0"], "commits"), (["2", "--every", "0"], "every")])
+    def test_no_commits_are_refused(self, capsys, arguments, name):
         with pytest.raises(SystemExit):
-            script.main(["0"])
-        assert "commits is 0; it must be at least 1" in capsys.readouterr().err
+            script.main(arguments)
+        assert f"{name} is 0; it must be at least 1" in capsys.readouterr().err
 
     def test_asv_publishes_where_the_page_looks(self):
         text = (script.ROOT / "asv.conf.json").read_text()

@@ -17,12 +17,11 @@ import pytest
 from theory.checks import BadInput
 from theory.runs import cluster, sweep
 from theory.runs.child import NONE
-from theory.runs.grid import Grid, over
+from theory.runs.grid import Grid
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "cluster.md"
-SLOW = "0.1"
 
 
 def wait_for(ready, seconds=100):
@@ -73,48 +72,73 @@ def dask(environment, tmp_path):
                 process.wait()
 
 
-def begin(environment, tmp_path, *arguments):
-    run = [sys.executable, "-m", "theory", "sweep", "fake.tiny", "--over", "a=1,2,3", *arguments]
-    return subprocess.Popen(
-        run, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def test_a_killed_worker_costs_nothing_and_rows_are_those_of_one_process(
-    dask, environment, fakes, command, tmp_path, tmp_path_factory
-):
-    file, _, workers = dask
-    (tmp_path / "pids" / "slow").write_text(SLOW)
-    running = begin(environment, tmp_path, "--repeat", "40", "--dask", str(file))
-    wait_for(lambda: done(tmp_path) > 20 or running.poll() is not None)
-    workers[0].send_signal(signal.SIGKILL)
-    assert done(tmp_path) < 120
-    out, err = running.communicate(timeout=200)
-    assert (running.returncode, out.partition(";")[0]) == (0, "fake.tiny  120 of 120 cells done"), err
-    found = tables(tmp_path / "results" / "sweep")
-    assert found == serially(fakes.TINY, Grid((over("a=1,2,3"),), 40), tmp_path_factory)
-    # The same in processes of this machine.
-    (tmp_path / "pids" / "slow").unlink()
-    assert (
-        command("sweep", "fake.tiny", "--over", "a=1,2,3", "--repeat", "40", "--jobs", "2", "--rerun").returncode == 0
-    )
-    assert tables(tmp_path / "results" / "sweep") == found
-    # Products of matrices, whose last bits tell the number of threads; with the address instead of the file.
-    address = json.loads(file.read_text())["address"]
-    assert command("sweep", "fake.holds", "--dask", address).returncode == 0
-    found = tables(tmp_path / "results" / "sweep", "fake.holds")
-    assert found == serially(fakes.HOLDS, Grid(), tmp_path_factory)
-    assert command("sweep", "fake.holds", "--jobs", "2", "--rerun").returncode == 0
-    assert tables(tmp_path / "results" / "sweep", "fake.holds") == found
-
-
-def test_a_killed_scheduler_ends_the_sweep_which_goes_on_elsewhere(dask, environment, command, tmp_path):
-    file, scheduler, _ = dask
-    (tmp_path / "pids" / "slow").write_text(SLOW)
-    # By default, Dask hopes for half a minute that the scheduler comes back.
+@pytest.fixture
+def begin(environment, tmp_path):
+    """Start a sweep on Dask, with cells that take so many seconds."""
+    # By default, Dask hopes for half a minute that a scheduler comes back.
     environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "2s"
-    running = begin(environment, tmp_path, "--repeat", "100", "--dask", str(file))
-    wait_for(lambda: done(tmp_path) > 10 or running.poll() is not None)
+
+    def begin(place, *arguments, seconds):
+        (tmp_path / "pids" / "slow").write_text(str(seconds))
+        run = [sys.executable, "-m", "theory", "sweep", *arguments, "--dask", str(place)]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(run, cwd=tmp_path, env=environment, **options)
+
+    return begin
+
+
+def measuring(worker):
+    """The processes of a worker that measure its cells, but for those that have ended."""
+    found = []
+    for task in Path(f"/proc/{worker.pid}/task").glob("*/children"):
+        for pid in task.read_text().split():
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()  # empty where it has ended
+                found += [int(pid)] if b"theory.runs.child" in words else []
+    return found
+
+
+def test_whatever_dies_no_cell_is_lost_and_nothing_is_left(dask, begin, fakes, command, tmp_path, tmp_path_factory):
+    """A worker, the process that sweeps, the scheduler, one after the other, each in the middle of a sweep."""
+    file, scheduler, workers = dask
+    _a_worker(file, workers[0], begin, command, tmp_path, lambda *given: serially(*given, tmp_path_factory), fakes)
+    _whoever_sweeps(file, workers[1], begin)
+    _the_scheduler(file, scheduler, begin, command, tmp_path)
+
+
+def _a_worker(file, worker, begin, command, tmp_path, serially, fakes):
+    """Costs nothing, and rows are those of one process, among them products of matrices, that tell of threads."""
+    claims, results = ("fake.tiny", "fake.holds"), tmp_path / "results" / "sweep"
+    running = begin(file, *claims, "--repeat", "20", seconds=0.1)
+    wait_for(lambda: done(tmp_path) > 5 or running.poll() is not None)
+    worker.send_signal(signal.SIGKILL)
+    assert done(tmp_path) < 40
+    out, err = running.communicate(timeout=200)
+    counts = [re.match(r"\S+ +(\d+ of \d+) cells done;", line)[1] for line in out.splitlines()]
+    assert (running.returncode, counts) == (0, ["80 of 80", "40 of 40"]), err
+    found = {claim: tables(results, claim) for claim in claims}
+    assert found == {claim.key: serially(claim, Grid((), 20)) for claim in (fakes.TINY, fakes.HOLDS)}
+    (tmp_path / "pids" / "slow").unlink()
+    assert command("sweep", *claims, "--repeat", "20", "--jobs", "2", "--rerun").returncode == 0
+    assert found == {claim: tables(results, claim) for claim in claims}
+
+
+def _whoever_sweeps(file, worker, begin):
+    """The processes that measure for it on other machines end, in the middle of a cell, and the worker stays."""
+    running = begin(file, "fake.tiny", "--seed", "1", seconds=100)
+    wait_for(lambda: measuring(worker) and running.poll() is None)
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not measuring(worker), seconds=30)
+    assert worker.poll() is None
+
+
+def _the_scheduler(file, scheduler, begin, command, tmp_path):
+    """Ends the sweep, which goes on elsewhere. It is found by its address as well as by its file."""
+    arguments = ["fake.tiny", "--seed", "2", "--over", "a=1,2,3", "--repeat", "100"]
+    before = done(tmp_path)
+    running = begin(json.loads(file.read_text())["address"], *arguments, seconds=0.1)
+    wait_for(lambda: done(tmp_path) > before + 10 or running.poll() is not None)
     scheduler.send_signal(signal.SIGKILL)
     out, err = running.communicate(timeout=200)
     assert running.returncode == 1, err
@@ -122,11 +146,9 @@ def test_a_killed_scheduler_ends_the_sweep_which_goes_on_elsewhere(dask, environ
     kept = int(out.split()[1])
     assert 10 < kept < 300
     (tmp_path / "pids" / "slow").unlink()
-    again = command("sweep", "fake.tiny", "--over", "a=1,2,3", "--repeat", "100", "--jobs", "1")
-    assert (again.returncode, again.stdout.partition(";")[0]) == (
-        0,
-        f"fake.tiny  300 of 300 cells done ({kept} earlier)",
-    )
+    again = command("sweep", *arguments, "--jobs", "1")
+    said = f"fake.tiny  300 of 300 cells done ({kept} earlier)"
+    assert (again.returncode, again.stdout.partition(";")[0]) == (0, said)
 
 
 class TestWithoutAScheduler:
@@ -202,10 +224,29 @@ def test_the_script_for_slurm_works(slurm, tmp_path):
     assert (ended.returncode, ended.stdout.partition(";")[0]) == (0, "fake.tiny  6 of 6 cells done"), ended.stderr
 
 
-@pytest.mark.parametrize("place", ["foo://127.0.0.1:3", "tcp://127.0.0.1", "empty.json", "junk.json"])
-def test_what_is_no_address_is_refused_and_leaves_no_client_behind(command, tmp_path, place):
+REFUSED = """
+import sys
+from theory.checks import BadInput
+from theory.runs.child import NONE
+from theory.runs.cluster import crew
+
+for place in sys.argv[1:]:
+    try:
+        with crew(place, NONE):
+            pass
+    except BadInput as reason:
+        print(reason)
+"""
+
+
+def test_what_is_no_address_is_refused_and_leaves_no_client_behind(environment, tmp_path):
+    """A client that stays would keep the process from its end."""
     (tmp_path / "empty.json").write_text("{}")
     (tmp_path / "junk.json").write_text("junk")
-    done = command("sweep", "fake.tiny", "--dask", place)
-    assert done.returncode == 2
-    assert "and no scheduler answers there" in done.stderr
+    places = ["foo://127.0.0.1:3", "tcp://127.0.0.1", "empty.json", "junk.json"]
+    run = [sys.executable, "-c", REFUSED, *places]
+    ended = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    lines = ended.stdout.splitlines()
+    assert (ended.returncode, len(lines)) == (0, len(places)), ended.stderr
+    for place, line in zip(places, lines, strict=True):
+        assert line.startswith(f"dask is {place!r}, and no scheduler answers there")

@@ -26,7 +26,7 @@ KINDS = {
 }
 """ASV's kinds of benchmark: heading, what is measured, and its unit."""
 
-SHOWN = 8
+SHOWN = 5
 """Commits that a table shows, the latest; a figure shows all."""
 
 PAGES = "history/asv/index.html"
@@ -72,7 +72,7 @@ def _machine(folder: Path, about: Mapping[str, Any], warn: Warn | None) -> Machi
     values: dict[tuple[str, str], dict[str, float | None]] = {}
     for file in files:
         for name, row in file["results"].items():
-            for parameters, value in _values(row) if name in about else ():
+            for parameters, value in _values(row) if _present(row, about.get(name)) else ():
                 values.setdefault((name, parameters), {})[file["commit_hash"][:8]] = value
     series = [
         Series(name, about[name]["type"], about[name]["unit"], parameters, by_commit)
@@ -81,6 +81,11 @@ def _machine(folder: Path, about: Mapping[str, Any], warn: Warn | None) -> Machi
     ]
     machine = _load(folder / "machine.json", warn) or {}
     return Machine(folder.name, ", ".join(filter(None, (machine.get(k, "") for k in ("cpu", "os")))), commits, series)
+
+
+def _present(row: Sequence[Any], about: Mapping[str, Any] | None) -> bool:
+    """Whether the benchmark is there still, and measured in this version of it; figures of others do not compare."""
+    return about is not None and (len(row) < 3 or row[2] == about.get("version", row[2]))
 
 
 def _load(path: Path, warn: Warn | None) -> Any:
@@ -127,7 +132,9 @@ def draw(machine: Machine, kind: str) -> Figure:
     ax.set(yscale="log", xticks=range(len(machine.commits)), xlabel="commit")
     ax.set_xticklabels(machine.commits, rotation=45, ha="right")
     what = KINDS[kind][1]
-    ax.set_ylabel(f"{what}, in the units of the table" if kind == "track" else f"{what}, relative to the first commit")
+    ax.set_ylabel(
+        f"{what},\nin the units of the table" if kind == "track" else f"{what},\nrelative to the first commit"
+    )
     figure.legend(loc="outside right upper")
     return figure
 

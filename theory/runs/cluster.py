@@ -35,6 +35,7 @@ def crew(place: str, limits: Limits) -> Iterator[Crew]:
     """
     client = _client(place)
     run = uuid.uuid4().hex
+    _watch(client, run)
     try:
         yield Crew(client.get_executor(pure=False), _width(client), run, limits, _MOST)
     finally:
@@ -42,6 +43,14 @@ def crew(place: str, limits: Limits) -> Iterator[Crew]:
             client.run(dismiss, run, on_error="ignore")
         with contextlib.suppress(Exception):
             client.close()
+
+
+def _watch(client: Any, run: str) -> None:
+    """Have the scheduler end the processes of this run, should this one be killed."""
+    from theory.runs.leaving import Leaving
+
+    with contextlib.suppress(Exception):  # a scheduler without this package: they end with their workers, or in time
+        client.register_plugin(Leaving(client.id, run))
 
 
 def _client(place: str) -> Any:

@@ -103,7 +103,7 @@ def _spread(tasks: Iterator[Task], crew: Crew) -> Iterator[Outcome]:
 def _submitted(crew: Crew, tasks: tuple[Task, ...]) -> Future[list[Outcome]]:
     try:
         return crew.executor.submit(guarded, tasks, crew.run, crew.limits)
-    except Exception as raised:
+    except Exception as raised:  # an executor that is gone says so in its own way
         raise Lost(one_line(raised)) from raised
 
 

@@ -191,7 +191,7 @@ def _plan(claim: Claim, grid: Grid, profile: Profile, folder: Path, options: Map
         cells = Cells(claim, profile, grid)
     except BadInput:
         raise
-    except Exception as raised:
+    except Exception as raised:  # a claim may raise anything
         raise BadInput(f"the grid of {claim.key} in profile {profile} raises {one_line(raised)}") from raised
     plan = Plan(claim, cells, swept.journal(folder, claim), source(claim), np.arange(len(cells)))
     if not rerun:
