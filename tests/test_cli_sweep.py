@@ -17,8 +17,9 @@ HERE = ["--jobs", "1"]
 def test_says_what_became_of_the_cells_and_what_they_found(command, tmp_path):
     done = command("sweep", "fake.tiny", "fake.holds", "--repeat", "2", *HERE)
     assert (done.returncode, done.stderr) == (0, "")
+    refuted = "control 'halved' refuted by 2 of its 2 findings (one suffices)"
     assert done.stdout.splitlines() == [
-        "fake.holds  8 of 8 cells done; in the store 8 cells: 6 HOLDS; halved refuted in 2 of 2",
+        f"fake.holds  8 of 8 cells done; in the store 8 cells: 6 HOLDS; {refuted}",
         "fake.tiny   4 of 4 cells done; in the store 4 cells: 4 HOLDS",
     ]
     done = command("sweep", "fake.tin?", "--over", "a=1", "--repeat", "3", *HERE)
@@ -43,6 +44,7 @@ def test_as_json(command):
                 "cells": 2,
                 "failed": 0,
                 "other_code": 0,
+                    "foreign": 0,
                 "findings": {"HOLDS": 2, "VIOLATED": 0, "HYPOTHESES_NOT_MET": 0, "INCONCLUSIVE": 0},
                 "controls": {},
             },

@@ -9,6 +9,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,12 +57,29 @@ HERE = [page for page in sorted(PAGES) if page not in ELSEWHERE]
 COMMANDS = {page: found for page in HERE if (found := [line for line in commands(page) if line not in NOT_HERE])}
 
 
+@pytest.fixture(scope="module")
+def served():
+    """A process that has loaded everything once, and is many commands; the socket to ask it at."""
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket must be short
+        path = Path(folder, "s")
+        process = subprocess.Popen([sys.executable, ROOT / "tests/fakes/documented.py", path])
+        try:
+            while not path.exists():
+                assert process.poll() is None
+                time.sleep(0.05)
+            yield path
+        finally:
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, served):
     """Run lines as a shell does, in a folder like a checkout, where ``theory`` measures nothing."""
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "theory"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {ROOT}/tests/fakes/documented.py "$@"\n')
+    asked = [sys.executable, "-IS", f"{ROOT}/tests/fakes/documented_command.py", str(served)]
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(asked)} "$@"\n')
     command.chmod(0o755)
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     work = tmp_path / "work"

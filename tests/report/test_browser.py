@@ -203,6 +203,27 @@ class TestLooks:
             ("Theme: auto", grounds["dark"]),
         ]
 
+    @pytest.mark.parametrize("width", [360, 400])
+    def test_on_a_phone_nothing_scrolls_sideways(self, opened, width):
+        opened.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+        )
+        try:
+            wide = opened.execute_script(
+                "document.querySelectorAll('details').forEach(each => { each.open = true; });"
+                "document.querySelectorAll('article').forEach(a => { a.style.contentVisibility = 'visible'; });"
+                "return [...document.querySelectorAll('html, .scroll, article')]"
+                ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel || e.id || e.tagName)"
+            )
+            said = opened.execute_script(
+                "return getComputedStyle(document.querySelector('td[data-label=Slack]'), '::before').content"
+            )
+        finally:
+            opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        assert wide == []
+        assert said == '"Slack: "'
+
     def test_prints_everything_and_no_buttons(self, opened):
         opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
         opened.execute_script("dispatchEvent(new Event('beforeprint'))")

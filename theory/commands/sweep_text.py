@@ -59,11 +59,14 @@ def _counts(plan: Plan) -> str:
 
 
 def _verdicts(stored: Swept) -> str:
-    """What the store has: verdicts of the findings, and the share of each control's that refute it."""
+    """What the store has: verdicts of the findings, and how many of each control's refute it.
+
+    A control is false somewhere, not everywhere: it counts as refuted where one of its findings is VIOLATED.
+    """
     data = stored.document()
     counts = ", ".join(f"{count} {verdict}" for verdict, count in data["findings"].items() if count)
     refuted = [
-        f"{name} refuted in {count['VIOLATED']} of {sum(count.values())}"
+        f"control '{name}' refuted by {count['VIOLATED']} of its {sum(count.values())} findings (one suffices)"
         for name, count in data["controls"].items()
         if sum(count.values())
     ]
