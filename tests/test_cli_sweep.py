@@ -44,7 +44,7 @@ def test_as_json(command):
                 "cells": 2,
                 "failed": 0,
                 "other_code": 0,
-                    "foreign": 0,
+                "foreign": 0,
                 "findings": {"HOLDS": 2, "VIOLATED": 0, "HYPOTHESES_NOT_MET": 0, "INCONCLUSIVE": 0},
                 "controls": {},
             },

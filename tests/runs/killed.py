@@ -19,7 +19,7 @@ from theory.runs import sweep, swept
 from theory.runs.grid import Grid, over
 from theory.runs.pool import Where
 
-CELLS = 60
+CELLS = 24
 GRID = Grid((over("a=1,2,3"),), CELLS // 3)
 
 
