@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, entry_scaled, scaled
+from planting import Plant, entry_scaled, scaled, suite
 from scipy import integrate, stats
 
 import theory
@@ -559,15 +559,6 @@ def nothing_remembered():
     clear()
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch, before=clear)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(
+    CHECKS, PLANTS, before=clear
+)

@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
-from planting import Plant
+from planting import Plant, suite
 
 import theory
 from theory.algebra import Architecture, certified, ed_degree, groebner, homotopy, neurovariety, programs
@@ -204,25 +204,6 @@ PLANTS = {
 }
 
 
-def _wanted(name):
-    return pytest.param(name, marks=needs_singular) if name in COUNTING else name
-
-
-@pytest.mark.parametrize("check", [_wanted(name) for name in CHECKS])
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize(
-    "fault", [pytest.param(n, marks=needs_singular) if COUNTING & set(p.red) else n for n, p in PLANTS.items()]
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(
+    CHECKS, PLANTS, marks=dict.fromkeys(COUNTING, needs_singular)
 )
-def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
-
-
-def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)

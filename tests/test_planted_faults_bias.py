@@ -9,7 +9,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from planting import Plant, scaled
+from planting import Plant, scaled, suite
 
 import theory
 import theory.objectives.linear_conv as conv
@@ -431,20 +431,4 @@ PLANTS: dict[str, Plant] = {
 FITTED = shared.fitted
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        with pytest.raises(AssertionError):
-            CHECKS[name]()
-
-
-def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

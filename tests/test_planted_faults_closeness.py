@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, entry_scaled, scaled
+from planting import Plant, entry_scaled, scaled, suite
 
 import theory
 from theory.claims import verdict
@@ -465,15 +465,6 @@ def nothing_remembered():
     forget_close_tables()
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch, before=forget_close_tables)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(
+    CHECKS, PLANTS, before=forget_close_tables
+)

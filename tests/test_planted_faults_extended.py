@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, entry_scaled, scaled
+from planting import Plant, entry_scaled, scaled, suite
 
 import theory
 from theory.claims import extended, widths
@@ -251,15 +251,4 @@ PLANTS: dict[str, Plant] = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, entry_scaled, scaled
+from planting import Plant, entry_scaled, scaled, suite
 
 from theory.descent import Adam, DoubleAngle, HeavyBall, inward, turn
 from theory.objectives.gabor import (
@@ -267,15 +267,4 @@ LOSS, STABLE = charts._loss, charts.Landscape.stable.fget
 CROSSINGS, GRADIENT, problems_whitened = Series._crossings, Disc.gradient, problems.whitened
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_checks_hold(name):
-    CHECKS[name]()
-
-
-@pytest.mark.parametrize("name", PLANTS)
-def test_a_planted_fault_is_caught(name, monkeypatch):
-    catches(PLANTS[name], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, scaled
+from planting import Plant, scaled, suite
 from scipy.stats import binom
 
 from theory import problems
@@ -213,15 +213,4 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_without_a_fault_every_check_is_green(name):
-    CHECKS[name]()
-
-
-@pytest.mark.parametrize("name", PLANTS)
-def test_a_planted_fault_turns_its_checks_red(name, monkeypatch):
-    catches(PLANTS[name], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_a_fault():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from planting import Plant, scaled
+from planting import Plant, scaled, suite
 
 import theory
 from theory.checks import BadInput
@@ -344,20 +344,7 @@ def short_flows(monkeypatch):
     monkeypatch.setattr(shared, "TIMES", (0.25,))
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    plant = PLANTS[fault]
-    assert plant.red
-    monkeypatch.setattr(plant.place, plant.name, plant.wrong)
-    for name in plant.red:
-        with pytest.raises((AssertionError, BadInput)):  # a fibre refuses points of another filter
-            CHECKS[name]()
-
-
-def test_every_check_catches_something():
-    assert {name for plant in PLANTS.values() for name in plant.red} == set(CHECKS)
+# A fibre refuses points of another filter.
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(
+    CHECKS, PLANTS, red=(AssertionError, BadInput)
+)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, scaled
+from planting import Plant, scaled, suite
 
 from theory.closeness import band_bounds, margins, sample_margin
 from theory.distributions import ClosePatches
@@ -213,15 +213,4 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, scaled
+from planting import Plant, scaled, suite
 
 from theory.claims import verdict
 from theory.claims.claim import Cell, Setting
@@ -299,15 +299,4 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_passes_without_a_fault(name):
-    CHECKS[name]()
-
-
-@pytest.mark.parametrize("name", PLANTS)
-def test_fault_is_seen(name, monkeypatch):
-    catches(PLANTS[name], CHECKS, monkeypatch)
-
-
-def test_every_check_sees_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planting import Plant, all_caught, catches, scaled
+from planting import Plant, scaled, suite
 
 from theory.claims import registry
 from theory.report import cards, downloads, formulas, history, readme, remarks
@@ -146,15 +146,6 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_nothing_is_red_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_every_fault_is_caught(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch, raising=False)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(
+    CHECKS, PLANTS, raising=False
+)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from planting import Plant, all_caught, catches
+from planting import Plant, suite
 
 from theory.checks import BadInput
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Relation
@@ -186,15 +186,4 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

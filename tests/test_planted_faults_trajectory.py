@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planting import Plant, all_caught, catches, scaled
+from planting import Plant, scaled, suite
 
 from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
 from theory.kernels import limits, pattern
@@ -376,15 +376,4 @@ def interpret(monkeypatch):
     monkeypatch.setattr(trajectory, "_compiled", lambda: module)
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_green_without_a_plant(check):
-    CHECKS[check]()
-
-
-@pytest.mark.parametrize("fault", PLANTS)
-def test_red_with_the_plant(fault, monkeypatch):
-    catches(PLANTS[fault], CHECKS, monkeypatch)
-
-
-def test_every_check_catches_something():
-    all_caught(PLANTS, CHECKS)
+test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)
