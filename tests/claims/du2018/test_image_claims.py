@@ -6,20 +6,20 @@ their own loss faster), "du2018.interpolation" (where the difference lies) and "
 
 from __future__ import annotations
 
-import functools
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import claiming
 import numpy as np
 import pytest
+from claiming import Reduced
 
 import theory
 from theory.checks import BadInput
-from theory.claims import images, registry
+from theory.claims import images
 from theory.claims.claim import Cell, Setting
 from theory.claims.du2018 import fig3c, fig3d, fig4, interpolation
-from theory.claims.verdict import Verdict, conclude, judge
+from theory.claims.verdict import Verdict, judge
 
 MNIST = Path(__file__).parents[4] / "shared" / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
 needs_mnist = pytest.mark.skipif(not MNIST.is_file(), reason=f"MNIST's test images are not at {MNIST}")
@@ -37,18 +37,8 @@ REDUCED = {
 each = pytest.mark.parametrize("key", MODULES)
 
 
-def measured(key, cell, source="digits"):
-    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick", images=source)
-    return MODULES[key].CLAIM.measure(cell, setting)
-
-
-@functools.cache
-def evidence(key):
-    return [measured(key, cell) for cell in REDUCED[key]]
-
-
-def findings(key):
-    return [finding for found in evidence(key) for finding in found.findings]
+reduced = Reduced((module.CLAIM for module in MODULES.values()), REDUCED)
+measured, evidence, findings = reduced.measured, reduced.evidence, reduced.findings
 
 
 @pytest.fixture(autouse=True)
@@ -58,18 +48,13 @@ def fewer_permutations(monkeypatch):
 
 @each
 def test_is_registered_and_says_what_it_must(key):
-    claim = MODULES[key].CLAIM
-    assert registry()[key] is claim
-    for part in (claim.title, claim.statement, claim.proof, claim.source, *claim.hypotheses, *claim.controls.values()):
-        assert part.strip() == part != ""
-        assert "\n" not in part
+    claiming.is_registered_and_says_what_it_must(MODULES[key].CLAIM)
 
 
 @each
 @pytest.mark.parametrize("profile", ["quick", "paper"])
 def test_cells_are_unique_and_like_the_reduced_ones(key, profile):
-    cells = MODULES[key].CLAIM.cells(profile)
-    assert len({json.dumps([cell.control, dict(cell.parameters)]) for cell in cells}) == len(cells)
+    cells = claiming.has_unique_cells(MODULES[key].CLAIM, profile)
     kinds = {tuple((name, type(value)) for name, value in c.parameters.items()) for c in [*cells, *REDUCED[key]]}
     assert len(kinds) == 1
 
@@ -85,17 +70,12 @@ def test_the_paper_profile_asks_for_more(key):
 
 @each
 def test_every_control_is_refuted(key):
-    verdict = conclude(MODULES[key].CLAIM, findings(key))
-    assert [control.name for control in verdict.controls if not control.refuted] == []
-    assert verdict.refuted
+    reduced.refutes_every_control(key)
 
 
 @each
 def test_measures_the_same_again(key):
-    again = measured(key, REDUCED[key][0])
-    assert list(again.findings) == list(evidence(key)[0].findings)
-    for name, column in evidence(key)[0].points.items():
-        np.testing.assert_array_equal(column, again.points[name])
+    reduced.measures_the_same_again(key)
 
 
 @each
@@ -108,8 +88,7 @@ def test_points_are_equally_long_columns_without_gaps(key):
 
 @each
 def test_findings_have_plain_details(key):
-    for finding in findings(key):
-        json.dumps([dict(finding.details), dict(finding.margins), finding.predicted, finding.measured])
+    reduced.has_plain_details(key)
 
 
 @each

@@ -5,14 +5,14 @@ Cells are reduced, and descents have 30 iterations: what the full ones say, the 
 
 from __future__ import annotations
 
-import functools
-import json
 import math
 
+import claiming
 import numpy as np
 import pytest
+from claiming import Reduced
 
-from theory.claims import extended, registry, widths
+from theory.claims import extended, widths
 from theory.claims.claim import Cell, Setting
 from theory.claims.siahkoohi2021 import (
     adam,
@@ -75,42 +75,26 @@ def shorter(monkeypatch):
     monkeypatch.setattr(extended, "OUTER", 30)
 
 
-def measured(key, cell):
-    return MODULES[key].CLAIM.measure(cell, Setting(rng=np.random.default_rng(5), xp=np, profile="quick"))
-
-
-@functools.cache
-def evidence(key):
-    return [measured(key, cell) for cell in REDUCED[key]]
-
-
-def findings(key):
-    return [finding for found in evidence(key) for finding in found.findings]
+reduced = Reduced((module.CLAIM for module in MODULES.values()), REDUCED)
+measured, evidence, findings = reduced.measured, reduced.evidence, reduced.findings
 
 
 @each
 def test_is_registered_and_says_what_it_must(key):
-    claim = MODULES[key].CLAIM
-    assert registry()[key] is claim
-    for part in (claim.title, claim.statement, claim.proof, claim.source, *claim.hypotheses, *claim.controls.values()):
-        assert part.strip() == part != ""
-        assert "\n" not in part
+    claiming.is_registered_and_says_what_it_must(MODULES[key].CLAIM)
 
 
 @each
 @pytest.mark.parametrize("profile", ["quick", "paper"])
 def test_cells_are_unique_and_like_the_reduced_ones(key, profile):
-    cells = MODULES[key].CLAIM.cells(profile)
-    assert len({json.dumps([cell.control, dict(cell.parameters)]) for cell in cells}) == len(cells)
+    cells = claiming.has_unique_cells(MODULES[key].CLAIM, profile)
     kinds = {tuple(sorted((name, type(v)) for name, v in c.parameters.items()) and sorted(c.parameters)) for c in cells}
     assert kinds == {tuple(sorted(REDUCED[key][0].parameters))}
 
 
 @each
 def test_every_control_is_refuted(key):
-    verdict = conclude(MODULES[key].CLAIM, findings(key))
-    assert [control.name for control in verdict.controls if not control.refuted] == []
-    assert verdict.refuted
+    reduced.refutes_every_control(key)
 
 
 @pytest.mark.parametrize("name", HOLD)
@@ -120,16 +104,12 @@ def test_what_is_derived_holds(name):
 
 @each
 def test_measures_the_same_again(key):
-    again = measured(key, REDUCED[key][0])
-    assert list(again.findings) == list(evidence(key)[0].findings)
-    for name, column in evidence(key)[0].points.items():
-        np.testing.assert_array_equal(column, again.points[name])
+    reduced.measures_the_same_again(key)
 
 
 @each
 def test_findings_have_plain_details(key):
-    for finding in findings(key):
-        json.dumps([dict(finding.details), dict(finding.margins), finding.predicted, finding.measured])
+    reduced.has_plain_details(key)
 
 
 @each
