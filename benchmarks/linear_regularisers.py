@@ -81,7 +81,7 @@ class Direct(OnTheHost):
         return bounded(abs(self.run().bounds.gap), floor=1e-9)
 
     @unit("part of the starts")
-    def track_agreeing(self, size: tuple[int, int, int]) -> float:
+    def track_missing(self, size: tuple[int, int, int]) -> float:
         """Part of the starts that miss the best by more than 1e-6."""
         return bounded(1 - self.run().agreeing, floor=0.0)
 
