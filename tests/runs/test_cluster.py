@@ -109,17 +109,17 @@ def test_whatever_dies_no_cell_is_lost_and_nothing_is_left(dask, begin, fakes, c
 def _a_worker(file, worker, begin, command, tmp_path, serially, fakes):
     """Costs nothing, and rows are those of one process, among them products of matrices, that tell of threads."""
     claims, results = ("fake.tiny", "fake.holds"), tmp_path / "results" / "sweep"
-    running = begin(file, *claims, "--repeat", "20", seconds=0.1)
-    wait_for(lambda: done(tmp_path) > 5 or running.poll() is not None)
+    running = begin(file, *claims, "--repeat", "10", seconds=0.2)
+    wait_for(lambda: done(tmp_path) > 3 or running.poll() is not None)
     worker.send_signal(signal.SIGKILL)
-    assert done(tmp_path) < 40
+    assert done(tmp_path) < 20
     out, err = running.communicate(timeout=200)
     counts = [re.match(r"\S+ +(\d+ of \d+) cells done;", line)[1] for line in out.splitlines()]
-    assert (running.returncode, counts) == (0, ["80 of 80", "40 of 40"]), err
+    assert (running.returncode, counts) == (0, ["40 of 40", "20 of 20"]), err
     found = {claim: tables(results, claim) for claim in claims}
-    assert found == {claim.key: serially(claim, Grid((), 20)) for claim in (fakes.TINY, fakes.HOLDS)}
+    assert found == {claim.key: serially(claim, Grid((), 10)) for claim in (fakes.TINY, fakes.HOLDS)}
     (tmp_path / "pids" / "slow").unlink()
-    assert command("sweep", *claims, "--repeat", "20", "--jobs", "2", "--rerun").returncode == 0
+    assert command("sweep", *claims, "--repeat", "10", "--jobs", "2", "--rerun").returncode == 0
     assert found == {claim: tables(results, claim) for claim in claims}
 
 

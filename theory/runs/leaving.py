@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from distributed.diagnostics.plugin import SchedulerPlugin
-from distributed.protocol.pickle import dumps
-
 from theory.runs.pool import dismiss
+
+try:
+    from distributed.diagnostics.plugin import SchedulerPlugin
+except ImportError:  # without Dask there is no scheduler to watch on, and this is read for its documentation only
+    SchedulerPlugin = object  # type: ignore[assignment, misc]
 
 
 class Leaving(SchedulerPlugin):
@@ -26,6 +28,8 @@ class Leaving(SchedulerPlugin):
             scheduler.loop.add_callback(self._dismiss, scheduler)
 
     async def _dismiss(self, scheduler: Any) -> None:
+        from distributed.protocol.pickle import dumps
+
         scheduler.remove_plugin(name=self.name)
         call = {"function": dumps(dismiss), "args": dumps((self.run,)), "kwargs": dumps({})}  # type: ignore[no-untyped-call]
         await scheduler.broadcast(msg={"op": "run", "wait": True, **call}, on_error="ignore")
