@@ -18,21 +18,11 @@ import numpy as np
 
 from theory.arrays import BACKENDS, namespace, to_numpy
 from theory.checks import BadInput
-from theory.kernels.compiled import compiled
 
 CAP = 1e6
 """The error that stands for every larger one, for infinity and for NaN."""
 
 Track = TypeVar("Track", bound=Callable[..., float])
-
-
-@compiled()
-def same(x: float) -> float:
-    """``x``: called once, so that Numba makes itself ready in the process that ASV forks all others from."""
-    return x
-
-
-same(0.0)
 
 
 def unit(name: str) -> Callable[[Track], Track]:
