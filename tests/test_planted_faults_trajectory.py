@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from planting import Plant, all_caught, catches, scaled
 
-from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
-from theory.kernels import limits, pattern
+from theory.descent import Constant, Outcome, Scaled, Schedule, descend, leaps, trajectory
+from theory.descent import known as known_sides
+from theory.kernels import limits, pattern, pattern_sums
 from theory.objectives import SampleLoss
 
 EPS = np.finfo(float).eps
-SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern)}
-COMPILED = ("from theory.kernels.compiled", "@compiled", "from theory.kernels.limits")
+SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern_sums, pattern)}
+COMPILED = ("from theory.kernels.compiled", "@compiled", "from theory.kernels.limits", "from theory.kernels.pattern")
 
 
 def interpreted(old: str = "", new: str = "") -> Any:
@@ -82,7 +83,7 @@ def opposite() -> None:
 def line() -> Any:
     """One dimension, where Cauchy and Schwarz leave nothing: all 200 patches change sides where w does."""
     loss = SampleLoss(np.repeat([[1.0], [-1.0]], 100, axis=0), np.array([1.0]))
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(np.array([0.5]))
     return known
 
@@ -109,7 +110,7 @@ def straight() -> None:
     """A straight move in the direction of D, in small parts: patches that it takes across their kink are seen there."""
     rng = np.random.default_rng(8)
     loss, w = SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])), np.array([-0.4, 0.6, 0.5])
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(w)
     direction = known.pattern.D.copy()
     np.testing.assert_allclose(direction, -loss.gradient(w) / np.linalg.norm(loss.gradient(w)), rtol=0, atol=1e-12)
@@ -122,7 +123,7 @@ def straight() -> None:
 def frugal() -> None:
     """Straight on, no other D is chosen: each patch is given a limit twice at first, and a few times later."""
     rng = np.random.default_rng(9)
-    known = trajectory.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
+    known = known_sides.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
     known.survey(np.array([-0.4, 0.6, 0.5]))
     for _ in range(20):
         known.to(known.pattern.w + 0.05 * known.pattern.D)
@@ -133,7 +134,7 @@ def sides() -> None:
     """Along a random path, sides and sums are those of a look at every patch."""
     rng = np.random.default_rng(1)
     loss, w = SampleLoss(rng.standard_normal((90, 2, 3)), np.array([1.0, -0.5, 0.3])), rng.standard_normal(3)
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(w)
     for _ in range(60):
         w = w + 0.1 * rng.standard_normal(3)
@@ -151,7 +152,7 @@ def window() -> None:
     """More patches than the heap takes whole, in the plane, where half of the length of a step goes across a kink."""
     rng = np.random.default_rng(2)
     loss = SampleLoss(rng.standard_normal((pattern.WHOLE + 100, 2)), np.array([1.0, 0.2]))
-    known, w = trajectory.Known(loss), np.array([1.0, 0.0])
+    known, w = known_sides.Known(loss), np.array([1.0, 0.0])
     known.survey(w)
     for _ in range(12):
         w = w + np.array([0.0, 0.01])
@@ -164,7 +165,7 @@ def leap() -> None:
     """A leap is its steps, which stay within what it is said to reach."""
     rng = np.random.default_rng(4)
     values, delta, r = np.array([0.0, 0.3, 1.0]), rng.standard_normal(3), 0.1 * rng.standard_normal(3)
-    q, w = trajectory.Quadratic(0.4, values, np.eye(3), delta, r), delta
+    q, w = leaps.Quadratic(0.4, values, np.eye(3), delta, r), delta
     for m in range(1, 60):
         w = w - 0.4 * (values * w + r)
         np.testing.assert_allclose(q.at(m), w, rtol=1e-12)
@@ -173,10 +174,10 @@ def leap() -> None:
 
 def bounds() -> None:
     """Each of the bounds ends a leap by itself, at the last iterate that keeps it."""
-    q = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
-    away = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.array([-2.0, -4.0]))
+    q = leaps.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
+    away = leaps.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.array([-2.0, -4.0]))
     path = [q.at(m) for m in range(200)]
-    free = trajectory.Bounds(np.inf, 0.0, np.inf, 0.0)
+    free = leaps.Bounds(np.inf, 0.0, np.inf, 0.0)
     cases = {
         "room": (q, 0.5, [np.linalg.norm(d - path[0]) < 0.5 for d in path]),
         "near": (q, 0.5, [np.linalg.norm(d) > 0.5 for d in path]),
@@ -187,22 +188,25 @@ def bounds() -> None:
         assert which.longest(10**9, free._replace(**{name: bound})) == kept.index(False) - 1
 
 
-def leaps() -> None:
+def leaping() -> None:
     """With leaps at every chance: the same records, and few steps one by one."""
     agree(*runs(step=Constant(0.01), steps=5000, n=60, tolerance=1e-5, record=100, seed=4))
 
 
 def afresh() -> None:
     """Sums are taken afresh after as many terms as there are samples, and sₙ after k flips."""
-    surveys, survey = [], trajectory.Known.survey
+    renewals, renew = [], known_sides.Known.renew
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trajectory.Known, "survey", lambda known, w: surveys.append(survey(known, w)))
+        patch.setattr(known_sides.Known, "renew", lambda known: renewals.append(renew(known)))
         rng = np.random.default_rng(6)
-        known, w = trajectory.Known(SampleLoss(rng.standard_normal((20, 2, 2)), np.array([1.0, 0.5]))), np.ones(2)
+        loss, w = SampleLoss(rng.standard_normal((20, 2, 2)), np.array([1.0, 0.5])), np.ones(2)
+        known = known_sides.Known(loss)
         known.survey(w)
         for turn in range(6):
             known.to(w if turn % 2 else -w)
-        assert len(surveys) == 7
+            # As many roundings as the sum has terms.
+            np.testing.assert_allclose(known.gradient(), loss.gradient(known.pattern.w), rtol=0, atol=32 * 20 * EPS)
+        assert len(renewals) == 6
         known.stale = 10**9
         flips = []
         for turn in range(6):
@@ -237,7 +241,7 @@ def chosen() -> None:
         assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
 
 
-NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
+NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaping, afresh)
 CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 
 
@@ -247,7 +251,7 @@ CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 def edited(old: str, new: str, red: list[str]) -> Plant:
     """The kernels with a piece of their source replaced."""
     module = interpreted(old, new)
-    return Plant(trajectory, "_compiled", lambda: module, red)
+    return Plant(known_sides, "_compiled", lambda: module, red)
 
 
 KERNELS: dict[str, Plant] = {
@@ -275,7 +279,7 @@ KERNELS: dict[str, Plant] = {
     "the teacher's own sides counted": edited("row, min(b, 0.0), y)", "row, b, y)", ["one_neuron"]),
     "labels × 1.02": edited("part * y", "1.02 * part * y", ["sides"]),
     "q without its missed half": edited("* max(b, 0.0) ** 2", "* 0.0", ["one_neuron"]),
-    "r forgotten too early": edited("if known.count[OFF] == 0:", "if known.count[OFF] <= 5:", ["one_neuron"]),
+    "r forgotten too early": edited("if known.count[OFF] == 0 and", "if known.count[OFF] <= 5 and", ["one_neuron"]),
     "sides counted wrong": edited("-1 if side == (b >= 0) else 1", "1 if side == (b >= 0) else -1", ["one_neuron"]),
     "c with its sign turned": edited("if near else -known.c[j]", "if near else known.c[j]", ["sides"]),
     "far from 0 taken for near": edited("near = here <= there", "near = True", ["opposite"]),
@@ -295,7 +299,7 @@ KERNELS: dict[str, Plant] = {
     "rest not recorded": edited("while known.count[MARK] < marks.size:", "while False:", ["resting"]),
     "a step recorded after the last": edited("if marks[known.count[MARK]] < steps:", "if True:", ["resting"]),
     "converged at a wrong distance": edited(
-        "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaps"]
+        "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaping"]
     ),
 }
 
@@ -344,21 +348,21 @@ def any_size(objective, runs, steps):
     return True
 
 
-Quadratic, Known = trajectory.Quadratic, trajectory.Known
+Quadratic, Known = leaps.Quadratic, known_sides.Known
 POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
     Quadratic.powers, Quadratic.longest, trajectory._laid, Known.leap, Known._record, Known.__init__,
 )  # fmt: skip
 
 PLANTS: dict[str, Plant] = KERNELS | {
-    "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaps"]),
+    "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaping"]),
     "a leap around w*": Plant(Quadratic, "at", r_forgotten, ["leap"]),
     "a leap said to reach half as far": Plant(Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
     "no limit ends a leap": Plant(Quadratic, "longest", without("room", np.inf), ["bounds"]),
-    "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaps"]),
+    "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaping"]),
     "no region ends a leap": Plant(Quadratic, "longest", without("region", np.inf), ["bounds"]),
     "no rest ends a leap": Plant(Quadratic, "longest", without("still", 0.0), ["bounds"]),
-    "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaps"]),
-    "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaps"]),
+    "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaping"]),
+    "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaping"]),
     "a factor forgotten": Plant(trajectory, "_laid", unscaled, ["rules"]),
     "sums never taken afresh": Plant(Known, "__init__", never_afresh, ["afresh"]),
     "reuse everywhere": Plant(trajectory, "worthwhile", any_size, ["chosen"]),
@@ -373,7 +377,7 @@ def interpret(monkeypatch):
     monkeypatch.setattr(trajectory, "FREE", 200)
     monkeypatch.setattr(trajectory, "RESTLESS", 1e6)
     module = interpreted()
-    monkeypatch.setattr(trajectory, "_compiled", lambda: module)
+    monkeypatch.setattr(known_sides, "_compiled", lambda: module)
 
 
 @pytest.mark.parametrize("check", CHECKS)

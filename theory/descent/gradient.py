@@ -252,7 +252,7 @@ class _Whole:
     def __init__(self, objective: Any, runs: _Runs) -> None:
         self.teacher = objective.teacher
         self._objective, self._runs = objective, runs
-        self._pass = math.prod(objective.patches.shape[:2]) if hasattr(objective, "patches") else 0
+        self._pass = math.prod(objective.shape[:2]) if hasattr(objective, "shape") else 0
 
     def count(self, runs: np.ndarray, passes: int) -> None:
         """So many passes more for each of these runs, of which one may be there several times."""
@@ -260,13 +260,16 @@ class _Whole:
 
     def gradient(self, w: Any) -> Any:
         """∇ℓ(w) of the runs still going."""
-        self._runs.evaluated[self._runs.index] += self._pass
-        return self._objective.gradient(w)
+        return self._counted(self._objective.gradient(w))
 
     def value(self, w: Any) -> Any:
         """ℓ(w) of the runs still going."""
-        self._runs.evaluated[self._runs.index] += self._pass
-        return self._objective.value(w)
+        return self._counted(self._objective.value(w))
+
+    def _counted(self, found: Any) -> Any:
+        """What was found, after a pass, or as many looks as the objective says that it took for each run."""
+        self._runs.evaluated[self._runs.index] += getattr(self._objective, "looked", self._pass)
+        return found
 
 
 def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:

@@ -62,6 +62,13 @@ class Schedule:
         return self.etas[min(progress.iteration, len(self.etas) - 1)]
 
 
+class AngleTable(NamedTuple):
+    """Steps by the angle φ_t, for a device that decides by itself: at ⌈φ/(π/2) · last⌉, or at the first larger edge."""
+
+    steps: Any
+    edges: Any = None
+
+
 @dataclass(frozen=True)
 class Admissible:
     """The adaptive step of Theorem 2.2: η_t = γ(φ_t) / (2 (L + 4β(φ_t))²), sin φ_t = ‖w_t − w*‖/‖w*‖.
@@ -85,6 +92,11 @@ class Admissible:
         xp = array_namespace(progress.distance)
         phi = xp.asin(xp.clip(progress.distance, 0.0, 1.0))
         return self._curve.step(phi) * (1.0 if self.form == "paper" else 2.0)
+
+    @property
+    def table(self) -> AngleTable:
+        """All steps that it may take."""
+        return AngleTable(self._curve.steps * (1.0 if self.form == "paper" else 2.0))
 
 
 class Stepping(Protocol):
@@ -121,6 +133,11 @@ class Along:
     def __call__(self, progress: Progress) -> Any:
         xp = array_namespace(progress.distance)
         return self.curve.step(xp.asin(xp.clip(progress.distance, 0.0, 1.0)), self.form)
+
+    @property
+    def table(self) -> AngleTable | None:
+        """All steps that it may take, if its curve has a table of them."""
+        return AngleTable(*self.curve.table(self.form)) if hasattr(self.curve, "table") else None
 
 
 @dataclass(frozen=True)

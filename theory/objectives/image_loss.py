@@ -25,6 +25,7 @@ from jaxtyping import Float, Int
 from theory import checks
 from theory.distributions import ImagePatches
 from theory.kernels.constants import BLOCK, FLOOR
+from theory.objectives.fused import Layout
 from theory.objectives.relu_filter import _columns
 
 BUDGET = 1 << 30
@@ -137,7 +138,9 @@ class ImageLoss:
     r"""ℓ(w) = ½ meanₙ (f(w, Zₙ) − yₙ)² over the patches of real images, labels yₙ = f(w*, Zₙ) if not given.
 
     In NumPy and float64. It remembers the sides of the patches at each column of the last w, so that columns near to
-    those cost little next time; what it returns does not depend on them beyond rounding.
+    those cost little next time; what it returns does not depend on them beyond rounding. ``looked`` says how many
+    patches the last gradient or value looked at, for each column. A long descent needs neither:
+    :mod:`theory.descent.trajectory`.
 
     Parameters
     ----------
@@ -172,12 +175,26 @@ class ImageLoss:
         self.n, self.k = patches.n, patches.k
         self._cut = Cut.of(patches)
         self._kept: list[Sides] = []
-        self.labels = self._at(self.teacher, lambda here: here.response) if labels is None else self._given(labels)
+        self.taught = labels is None
+        self.looked: Any = 0
+        self.labels = self._at(self.teacher, lambda here: here.response)[0] if labels is None else self._given(labels)
 
     @property
     def dim(self) -> int:
         """p."""
         return self.teacher.size
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, k, p)."""
+        return self.n, self.k, self.dim
+
+    @property
+    def layout(self) -> Layout:
+        """Where the patches lie in memory."""
+        flat = self._cut.images.reshape(-1).view()
+        flat.flags.writeable = False
+        return Layout(flat, self.n, self._cut.images.shape[1], self._cut.first, self._cut.entry)
 
     @property
     def power(self) -> float:
@@ -208,7 +225,7 @@ class ImageLoss:
 
     def hessian(self, w: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
         """E[u uᵀ] at w, u = s/k: the second derivative of ℓ while no patch flips."""
-        total = self._at(_columns(w, self.teacher)[0][:, 0], lambda here: here.total)
+        total = self._at(_columns(w, self.teacher)[0][:, 0], lambda here: here.total)[0]
         return total.T @ total / (self.k**2 * self.n)
 
     def _given(self, labels: Any) -> Float[np.ndarray, " n"]:
@@ -240,10 +257,13 @@ class ImageLoss:
     def _half_square(self, here: Sides) -> float:
         return float(np.mean((here.response - self.labels) ** 2)) / 2
 
-    def _at(self, w: Float[np.ndarray, " p"], what: Callable[[Sides], Any], here: Sides | None = None) -> Any:
+    def _at(
+        self, w: Float[np.ndarray, " p"], what: Callable[[Sides], Any], here: Sides | None = None
+    ) -> tuple[Any, int]:
+        """``what`` of the sides at w, and how many patches were looked at for it."""
         here = here or Sides(self._cut)
-        here.to(w)
-        return what(here)
+        looked = here.to(w)
+        return what(here), looked
 
     # ------------------------------------------------------------------------------------------- what is remembered
 
@@ -260,9 +280,12 @@ class ImageLoss:
         """``what`` of the sides at every column: the chosen ones, moved there, or for None new ones."""
         tasks = [(column, what, here) for column, here in zip(batch.T.copy(), chosen, strict=True)]
         if self.threads == 1 or len(tasks) == 1:
-            return [self._at(*task) for task in tasks]
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(lambda task: self._at(*task), tasks))
+            done = [self._at(*task) for task in tasks]
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                done = list(pool.map(lambda task: self._at(*task), tasks))
+        self.looked = np.array([looked for _, looked in done], dtype=np.int64)
+        return [found for found, _ in done]
 
     def _nearest(self, batch: Float[np.ndarray, "p runs"]) -> Sequence[Sides | None]:
         """For every column the nearest sides that no other column has, as far as there are any."""

@@ -206,8 +206,8 @@ class SampleLoss:
 
     def __init__(self, patches: Any, teacher: Any, *, weights: Any = None) -> None:
         self.patches, xp = _held(patches, teacher)
-        self._shape, dtype = _shape(self.patches)
-        n, _, p = self._shape
+        self.shape, dtype = _shape(self.patches)
+        n, _, p = self.shape
         self.teacher = checks.nonzero("teacher", teacher, xp)
         if self.teacher.shape != (p,):
             raise checks.refuse("teacher", f"an array of shape {self.teacher.shape}", f"of shape ({p},)")
@@ -218,7 +218,7 @@ class SampleLoss:
     @property
     def dim(self) -> int:
         """p."""
-        return self._shape[2]
+        return self.shape[2]
 
     def engine(self, runs: int = 1, dtype: Any = None) -> str:
         """What serves so many runs of this type (the teacher's, if none is given): ``fused``, ``cuda`` or ``plain``."""
@@ -241,7 +241,7 @@ class SampleLoss:
 
         Nor, where patches are cut from images, more of their entries.
         """
-        (n, k, p), images = self._shape, isinstance(self.patches, ImagePatches)
+        (n, k, p), images = self.shape, isinstance(self.patches, ImagePatches)
         length = max(1, (held or BLOCK) // max(1, k * max(runs, p if images else 1)))
         for start in range(0, n, length):
             part = slice(start, min(n, start + length))

@@ -79,6 +79,11 @@ class StreamLoss:
         return self.teacher.shape[0]
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, k, p)."""
+        return self.n, getattr(self.law, "k", 1), self.dim
+
+    @property
     def blocks(self) -> int:
         """How many blocks the sample has."""
         return -(-self.n // (self.unit * self._units))
