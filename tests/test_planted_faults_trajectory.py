@@ -15,8 +15,9 @@ from planting import Plant, all_caught, catches, scaled
 
 from theory.descent import Constant, Outcome, Scaled, Schedule, descend, leaps, trajectory
 from theory.descent import known as known_sides
+from theory.distributions import ImagePatches
 from theory.kernels import limits, pattern, pattern_sums
-from theory.objectives import SampleLoss
+from theory.objectives import ImageLoss, SampleLoss
 
 EPS = np.finfo(float).eps
 SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern_sums, pattern)}
@@ -172,6 +173,61 @@ def leap() -> None:
         assert q.far(m) == pytest.approx(np.linalg.norm(w - delta), rel=1e-12)
 
 
+def swinging() -> None:
+    """The same for coordinates that go to and fro, whose farthest iterate is the first."""
+    delta, r, values = np.array([1.0, -0.5, 0.7]), np.array([0.1, 0.3, -0.4]), np.array([0.2, 1.6, 2.0])
+    q, w, seen = leaps.Quadratic(0.97, values, np.eye(3), delta, r), delta, [delta]
+    for m in range(1, 40):
+        w = w - 0.97 * (values * w + r)
+        seen.append(w)
+        np.testing.assert_allclose(q.at(m), w, rtol=1e-12)
+        assert q.far(m) == pytest.approx(np.linalg.norm(np.max(np.abs(np.array(seen) - delta), axis=0)), rel=1e-12)
+        low, high = q.between(m)
+        assert np.all(low <= np.min(np.abs(seen), axis=0) + 1e-14)
+        np.testing.assert_allclose(high, np.max(np.abs(seen), axis=0), rtol=1e-12)
+    around = leaps.Quadratic(0.97, values, np.eye(3), delta, 0 * r)
+    np.testing.assert_allclose(around.between(9)[0], np.abs(around.at(9)), rtol=1e-5)
+    assert q.stable
+    assert not leaps.Quadratic(1.03, values, np.eye(3), delta, r).stable
+
+
+def turning() -> None:
+    """A filter that goes to and fro leaps, although its path is longer than any limit."""
+    loss = SampleLoss(np.repeat([[1.0], [-1.0]], 40, axis=0), np.array([1.0]))
+    taken, leap = [], known_sides.Known.leap
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_sides.Known, "leap", lambda *given: taken.append(leap(*given)) or taken[-1])
+        # λ = ½: ρ = −0.999, and the 200 steps before a leap is tried for their length alone are not to be had.
+        found = descend(loss, np.array([1.1]), step=Constant(3.998), steps=150, tolerance=1e-5, record="all")
+    assert sum(taken) > 100
+    np.testing.assert_allclose(found.distance[:, 0], 0.1 * 0.999 ** np.arange(151), rtol=1e-11)
+
+
+def apart() -> None:
+    """Patches of images, whose entries lie apart, with labels of the teacher and with others."""
+    rng = np.random.default_rng(10)
+    law, teacher = ImagePatches(rng.standard_normal((30, 3, 4)), 2), np.array([1.0, -0.5, 0.3, 0.2])
+    for labels in (None, rng.uniform(0, 1, 30)):
+        loss, w = ImageLoss(law, teacher, labels=labels), rng.standard_normal(4)
+        known = known_sides.Known(loss)
+        known.survey(w)
+        for _ in range(40):
+            w = w + 0.2 * rng.standard_normal(4)
+            known.to(w)
+            np.testing.assert_allclose(known.gradient(), loss.gradient(w), rtol=0, atol=32 * 30 * EPS)
+            assert known.value() == pytest.approx(float(loss.value(w)), rel=1e-11)
+
+
+def single() -> None:
+    """In float32 a step below the rounding of w moves nothing."""
+    loss = SampleLoss(np.full((40, 1), 1.0, dtype=np.float32), np.ones(1, dtype=np.float32))
+    start = np.array([1 + 2.0**-20], dtype=np.float32)
+    # Each of 40 samples has 1: the step is 0.3 of 2⁻²⁰, which is 2.4 units in the last place, and 0.3 of what is left.
+    found = descend(loss, start, step=Constant(0.3), steps=20, tolerance=0.0, stationary=0.0, record="all")
+    assert (found.distance[:6, 0] * 2**23).tolist() == [8.0, 6.0, 4.0, 3.0, 2.0, 1.0]
+    assert found.distance[-1, 0] * 2**23 == 1.0
+
+
 def bounds() -> None:
     """Each of the bounds ends a leap by itself, at the last iterate that keeps it."""
     q = leaps.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
@@ -241,8 +297,8 @@ def chosen() -> None:
         assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
 
 
-NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaping, afresh)
-CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
+NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, swinging, turning, apart)
+CHECKS = {check.__name__: check for check in (*NAMED, single, bounds, leaping, afresh, rules, resting, chosen)}
 
 
 # ------------------------------------------------------------------------------------------------------------- faults
@@ -301,6 +357,17 @@ KERNELS: dict[str, Plant] = {
     "converged at a wrong distance": edited(
         "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaping"]
     ),
+    "no leap for one that goes to and fro": edited(
+        "swings = np.sum(g * old) < 0 and", "swings = False and", ["turning"]
+    ),
+    "entries taken as if side by side": edited("start + known.entry[j]]", "start + j]", ["apart"]),
+    "an image too far": edited("m * known.count[STRIDE]", "(m % 2) * known.count[STRIDE]", ["apart"]),
+    "given labels forgotten": edited("    if known.count[GIVEN]:\n        return b if side else 0.0\n", "", ["apart"]),
+    "given labels forgotten in a new sum": edited(
+        "known.e[m] = -known.labels[m] if known.count[GIVEN] else 0.0", "known.e[m] = 0.0", ["apart"]
+    ),
+    "r of given labels forgotten": edited("== 0 and known.count[GIVEN] == 0:", "== 0:", ["apart"]),
+    "iterates not rounded": edited("if known.count[SINGLE]:", "if False:", ["single"]),
 }
 
 
@@ -312,6 +379,17 @@ def one_power_less(q, m):
 def r_forgotten(q, m):
     """Quadratic.at around w*."""
     return q.powers(m)[0] * q.delta
+
+
+def last_is_farthest(q, m):
+    """Quadratic.far of coordinates that go one way."""
+    return np.linalg.norm(q.powers(m)[1] * q.gradient, axis=-1)
+
+
+def straight_between(q, m):
+    """Quadratic.between of the two ends."""
+    ends = np.abs(q.delta), np.abs(q.at(m))
+    return np.minimum(*ends), np.maximum(*ends)
 
 
 def without(name, value):
@@ -356,6 +434,10 @@ POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
 PLANTS: dict[str, Plant] = KERNELS | {
     "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaping"]),
     "a leap around w*": Plant(Quadratic, "at", r_forgotten, ["leap"]),
+    "the last iterate taken for the farthest": Plant(Quadratic, "far", last_is_farthest, ["swinging"]),
+    "what is between the ends forgotten": Plant(Quadratic, "between", straight_between, ["swinging"]),
+    "no sign in a power": Plant(Quadratic, "turning", property(lambda q: q.values < 0), ["swinging"]),
+    "leaps where ηλ > 2": Plant(Quadratic, "stable", True, ["swinging"]),
     "a leap said to reach half as far": Plant(Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
     "no limit ends a leap": Plant(Quadratic, "longest", without("room", np.inf), ["bounds"]),
     "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaping"]),

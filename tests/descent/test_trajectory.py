@@ -298,7 +298,7 @@ def stiff(k=1, runs=2, dtype=float, far=0.2):
 
 
 @pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize(("product", "far"), [(1.5, 0.2), (1.9, 0.2), (1.9999, 0.002), (2.3, 0.2)])
+@pytest.mark.parametrize(("product", "far"), [(1.5, 0.2), (1.9, 0.2), (1.9999, 1e-5), (2.3, 0.2)])
 def test_steps_up_to_the_last_stable_one(monkeypatch, product, far, k):
     """ηλ_max at w* is this; beyond 2 the filter goes on for ever about w*, one step after the other, and no leap is."""
     taken, leap = [], known_sides.Known.leap
@@ -306,12 +306,17 @@ def test_steps_up_to_the_last_stable_one(monkeypatch, product, far, k):
     monkeypatch.setattr(trajectory, "FREE", 64)
     monkeypatch.setattr(trajectory, "RESTLESS", 1e6)
     loss, starts, largest = stiff(k, far=far)
-    settings = {"step": Constant(product / largest), "steps": 3000, "record": 200, "tolerance": 1e-4}
+    settings = {
+        "step": Constant(product / largest),
+        "steps": 3000 if product < 2 else 300,
+        "record": 200,
+        "tolerance": min(1e-4, far / 1e3),
+    }
     found, expected = descend(loss, starts, **settings), plainly(loss, starts, **settings)
     assert (found.engine == "reuse").all()
     if product < 2:
         agree(found, expected, scale=2.0)
-        assert sum(taken) > (0.5 if k == 1 else 0.05) * found.taken.sum()
+        assert sum(taken) > 0.4 * found.taken.sum()
         assert found.converged.all() == (product < 1.99)
     else:
         # Such a run is chaotic: roundings grow, so that only the first steps are the same.
@@ -387,16 +392,16 @@ def test_float32_is_served(combination):
 
 
 def test_float32_rests_where_its_own_steps_move_nothing():
-    """At η = 10⁻³ a step is below the rounding of w long before w* is near, in the plain loop as here."""
+    """At η = 10⁻² a step is below the rounding of w long before w* is near, in the plain loop as here."""
     law, teacher, starts = images(1, 1)
     single = SampleLoss(law.take(slice(None)).astype(np.float32), teacher.astype(np.float32))
-    settings = {"step": Constant(1e-3), "steps": 200_000, "tolerance": 0.0, "record": 30}
+    settings = {"step": Constant(1e-2), "steps": 200_000, "tolerance": 0.0, "record": 30}
     found = descend(single, starts.astype(np.float32), **settings)
-    expected = plainly(single, starts.astype(np.float32), step=Constant(1e-3), steps=40_000, tolerance=0.0, record=2)
+    expected = plainly(single, starts.astype(np.float32), step=Constant(1e-2), steps=5000, tolerance=0.0, record=2)
     double = descend(SampleLoss(law.take(slice(None)), teacher), starts, **settings)
     assert double.final[0] < 1e-12
     # No coordinate of a step is above half a unit in the last place: ηλ_min‖Δ‖ ≤ √p u max|w|, and some are not below.
-    assert 1e-7 < found.final[0] < 1e-3
+    assert 1e-7 < found.final[0] < 1e-4
     assert 0.2 < found.final[0] / expected.final[0] < 5
     assert found.outcome == expected.outcome == (Outcome.STEP_LIMIT,)
 

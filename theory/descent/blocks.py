@@ -11,7 +11,7 @@ step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from theory.arrays import halving, to_numpy
 from theory.descent.gradient import _Limits, _norm, _Recorder, _Runs, _Whole
 from theory.descent.outcome import Outcome
-from theory.descent.steps import AngleTable, Constant, Progress, Scaled, StepRule
+from theory.descent.steps import Constant, Progress, Scaled, StepRule, Tabled, by_angle
 from theory.descent.trajectory import _laid
 from theory.kernels import cuda
 from theory.objectives.on_device import lives_there
@@ -65,30 +65,19 @@ def loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
             block = None
 
 
-class _Steps(NamedTuple):
-    """A table of steps, in one column if the runs share them: by the iteration (rule 0), or by the angle (1 or 2)."""
-
-    rule: int
-    steps: Float[np.ndarray, "laid runs"]
-    edges: Any = None
-
-
-def _table(rule: StepRule, runs: _Runs) -> _Steps | None:
+def _table(rule: StepRule, runs: _Runs) -> Tabled | None:
     """Where the rule's steps stand, the last of which goes on for ever."""
-    inner: Any = rule
-    factor = 1.0
-    while isinstance(inner, Scaled):
-        factor, inner = inner.factor * factor, inner.rule
-    found = getattr(inner, "table", None)
-    if isinstance(found, AngleTable):
+    if found := by_angle(rule):
         # Steps that follow a distance in float32 are float64, one a run.
-        single = runs.w.dtype != np.float64
-        return None if single else _Steps(1 if found.edges is None else 2, found.steps[:, None] * factor, found.edges)
+        return found if runs.w.dtype == np.float64 else None
+    inner: Any = rule
+    while isinstance(inner, Scaled):
+        inner = inner.rule
     own = isinstance(inner, Constant) and isinstance(inner.eta, tuple)
     if own and runs.w.dtype != np.float64:  # a step a run is a float64, and so are the iterates that it makes
         return None
     columns = [_laid(rule, run) for run in (range(len(runs.taken)) if own else [0])]
-    return None if columns[0] is None else _Steps(0, np.array(columns, dtype=float).T)
+    return None if columns[0] is None else Tabled(0, np.array(columns, dtype=float).T)
 
 
 def _room(w: Float[Any, "p runs"], steps: int) -> Float[Any, "steps numbers"]:
@@ -100,7 +89,7 @@ class _Block:
     """The runs still going, in memory of their own that stays where it is, and what takes them a step on."""
 
     def __init__(
-        self, objective: Any, runs: _Runs, table: _Steps, limits: _Limits, still: float, t: int, trail: Any
+        self, objective: Any, runs: _Runs, table: Tabled, limits: _Limits, still: float, t: int, trail: Any
     ) -> None:
         xp, most = array_namespace(runs.w), trail.shape[0]
         self.w = xp.asarray(runs.w, copy=True, order="C")

@@ -38,10 +38,10 @@ def _compiled() -> Any:
 
 def shape_of(objective: Any) -> tuple[int, int, int] | None:
     """(n, k, p) of a loss on a sample in float32 or float64 on NumPy that can be served; None for any other."""
-    if type(objective) is ImageLoss:
-        return objective.n, objective.k, objective.dim
-    if type(objective) is not SampleLoss or not isinstance(objective.teacher, np.ndarray):
+    if type(objective) not in (ImageLoss, SampleLoss) or not isinstance(objective.teacher, np.ndarray):
         return None
+    if isinstance(objective, ImageLoss):
+        return objective.shape
     held = (objective.teacher, objective.weights, objective.labels)
     shape = objective.shape
     if any(a.dtype not in (np.float32, np.float64) for a in held) or 8 * _copied(objective) > BUDGET:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from theory import checks
@@ -67,6 +68,32 @@ class AngleTable(NamedTuple):
 
     steps: Any
     edges: Any = None
+
+
+class Tabled(NamedTuple):
+    """All steps that a rule may take: by the iteration (rule 0), or by the angle (1, or 2 where edges are told).
+
+    The rows of ``steps`` are the iterations' or the angles', the last for all beyond it; its columns the runs', or one.
+    """
+
+    rule: int
+    steps: np.ndarray
+    edges: Any = None
+
+
+def by_angle(rule: Any) -> Tabled | None:
+    """The table of a rule that looks at the distance alone, if it has one.
+
+    >>> by_angle(Constant(0.5)), by_angle(Scaled(Schedule((0.5, 0.1)), 2.0))
+    (None, None)
+    """
+    factor = 1.0
+    while isinstance(rule, Scaled):
+        factor, rule = rule.factor * factor, rule.rule
+    found = getattr(rule, "table", None)
+    if not isinstance(found, AngleTable):
+        return None
+    return Tabled(1 if found.edges is None else 2, found.steps[:, None] * factor, found.edges)
 
 
 @dataclass(frozen=True)

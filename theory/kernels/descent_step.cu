@@ -5,8 +5,9 @@
 // relative to that of 0. A run that is over stays where it is, and so stays over. What is launched does not depend on t:
 // many steps are as many launches of the same.
 //
-// From the compiler's command line: REAL, P, ROWS, RULE (where eta_t stands in its table: 0 at t; by the angle
-// arcsin(distance), 1 at the next of equal parts of [0, pi/2], 2 at the first of `edges` that is larger).
+// From the compiler's command line: REAL, P, ROWS, RULE.
+
+#include "step_rule.cu"
 
 #define WARP 32
 #define ALL 0xffffffffu
@@ -17,27 +18,6 @@ __device__ __forceinline__ REAL warp_sum(REAL value)
     for (int apart = 1; apart < WARP; apart *= 2)
         value += __shfl_xor_sync(ALL, value, apart);
     return value;
-}
-
-// The row of the table; the last one is for all that is beyond it.
-__device__ __forceinline__ long long place(long long t, REAL distance, const REAL *edges, long long laid)
-{
-    long long row = t;
-    if (RULE) {
-        const REAL angle = asin(distance < 1 ? distance : (REAL)1);
-        row = (long long)ceil(angle * ((REAL)(laid - 1) / (REAL)1.57079632679489661923));
-        if (RULE == 2) {
-            row = 0;
-            for (long long end = laid - 1; row < end;) {
-                const long long middle = (row + end) / 2;
-                if (edges[middle] > angle)
-                    end = middle;
-                else
-                    row = middle + 1;
-            }
-        }
-    }
-    return row < laid ? row : laid - 1;
 }
 
 // A warp has a run: column blockIdx.x of w (P, runs), slope, each row of trail (P, runs), and fate (3, runs). etas is

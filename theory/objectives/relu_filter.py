@@ -247,6 +247,10 @@ class SampleLoss:
             part = slice(start, min(n, start + length))
             yield self.patches.take(part) if images else self.patches[part, :, :], part
 
+    def blocks(self) -> Any:
+        """Patches, (m, k, p), and the slice of samples that they are, a block after the other."""
+        return self._blocks(1)
+
     def _response(self, block: Any, w: Any) -> tuple[Any, Any]:
         """f(w, Z), shape (n, runs), and 1{w·Z ≥ 0}, shape (n, k, runs)."""
         xp = array_namespace(w)
