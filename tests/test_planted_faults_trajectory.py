@@ -216,6 +216,9 @@ def apart() -> None:
             known.to(w)
             np.testing.assert_allclose(known.gradient(), loss.gradient(w), rtol=0, atol=32 * 30 * EPS)
             assert known.value() == pytest.approx(float(loss.value(w)), rel=1e-11)
+        # Where no side differs from the teacher's, nothing is left of r, unless labels are given.
+        known.to(1.0001 * teacher)
+        np.testing.assert_allclose(known.gradient(), loss.gradient(1.0001 * teacher), rtol=0, atol=32 * 30 * EPS)
 
 
 def single() -> None:
@@ -428,7 +431,7 @@ def any_size(objective, runs, steps):
 
 Quadratic, Known = leaps.Quadratic, known_sides.Known
 POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
-    Quadratic.powers, Quadratic.longest, trajectory._laid, Known.leap, Known._record, Known.__init__,
+    Quadratic.powers, Quadratic.longest, trajectory.laid_out, Known.leap, Known._record, Known.__init__,
 )  # fmt: skip
 
 PLANTS: dict[str, Plant] = KERNELS | {
@@ -445,7 +448,7 @@ PLANTS: dict[str, Plant] = KERNELS | {
     "no rest ends a leap": Plant(Quadratic, "longest", without("still", 0.0), ["bounds"]),
     "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaping"]),
     "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaping"]),
-    "a factor forgotten": Plant(trajectory, "_laid", unscaled, ["rules"]),
+    "a factor forgotten": Plant(trajectory, "laid_out", unscaled, ["rules"]),
     "sums never taken afresh": Plant(Known, "__init__", never_afresh, ["afresh"]),
     "reuse everywhere": Plant(trajectory, "worthwhile", any_size, ["chosen"]),
 }

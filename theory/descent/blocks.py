@@ -21,7 +21,7 @@ from theory.arrays import halving, to_numpy
 from theory.descent.gradient import _Limits, _norm, _Recorder, _Runs, _Whole
 from theory.descent.outcome import Outcome
 from theory.descent.steps import Constant, Progress, Scaled, StepRule, Tabled, by_angle
-from theory.descent.trajectory import _laid
+from theory.descent.trajectory import laid_out
 from theory.kernels import cuda
 from theory.objectives.on_device import lives_there
 
@@ -76,7 +76,7 @@ def _table(rule: StepRule, runs: _Runs) -> Tabled | None:
     own = isinstance(inner, Constant) and isinstance(inner.eta, tuple)
     if own and runs.w.dtype != np.float64:  # a step a run is a float64, and so are the iterates that it makes
         return None
-    columns = [_laid(rule, run) for run in (range(len(runs.taken)) if own else [0])]
+    columns = [laid_out(rule, run) for run in (range(len(runs.taken)) if own else [0])]
     return None if columns[0] is None else Tabled(0, np.array(columns, dtype=float).T)
 
 

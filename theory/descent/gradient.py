@@ -274,7 +274,7 @@ class _Whole:
 
 def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
     """The loop, until the steps are short enough for another engine, if the objective has one that is worth it."""
-    from theory.descent import blocks, trajectory
+    from theory.descent import blocks, lean, trajectory
 
     if blocks.serves(objective, runs, rule):
         blocks.loop(objective, runs, rule, limits, recorder, limits.still(objective))
@@ -282,8 +282,10 @@ def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
     whole, pause = _Whole(objective, runs), None
     if trajectory.worthwhile(objective, runs.index.size, limits.steps):
         pause = trajectory.calm
-    still = limits.still(objective)
-    t = _loop(whole, runs, rule, limits, recorder, still, pause=pause)
+    still, ahead = limits.still(objective), None
+    if pause is None:
+        ahead = lean.ahead(objective, whole, runs, rule, limits, recorder, still)
+    t = _loop(whole, runs, rule, limits, recorder, still, pause=pause, ahead=ahead)
     if runs.index.size:
         trajectory.descend_calmly(objective, runs, rule, limits, recorder, still, t)
 
@@ -297,15 +299,18 @@ def _loop(
     still: float,
     start: int = 0,
     pause: Callable[[Any, Any, Any], bool] | None = None,
+    ahead: Callable[[int, Any, float], int] | None = None,
 ) -> int:
     """From iteration ``start`` until all runs have ended, or ``pause(w, η, ∇ℓ(w))`` says so; returns the iteration.
 
-    It is asked at iterations 0, 1, 2, 4, 8, …
+    It is asked at iterations 0, 1, 2, 4, 8, … What goes ``ahead`` says which iteration is the next that may be a last.
     """
     xp = array_namespace(runs.w)
     teacher = objective.teacher[:, None]
     norm = float(_norm(teacher, xp)[0])
-    for t in range(start, limits.steps + 1):
+    t = start - 1
+    while t < limits.steps:
+        t = t + 1 if ahead is None else ahead(t + 1, runs, norm)
         distance = _norm(runs.w - teacher, xp) / norm
         recorder.state(t, runs.index, objective, runs.w, distance)
         # NaN compares false: ~(d ≤ region) catches it as well, before a gradient is asked for there.

@@ -78,7 +78,7 @@ def descend_calmly(
     objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder, still: float, t: int
 ) -> None:
     """The rest of the loop from iteration t on, with activations used again."""
-    laid = [_laid(rule, int(run)) for run in runs.index]
+    laid = [laid_out(rule, int(run)) for run in runs.index]
     if all(etas is not None for etas in laid):
         known = Known(objective, single=rounds(objective, runs.w, rule))
         for column, etas in enumerate(laid):
@@ -89,10 +89,10 @@ def descend_calmly(
     _loop((_Reused if few else _Whole)(objective, runs), runs, rule, limits, recorder, still, t)
 
 
-def _laid(rule: StepRule, run: int) -> tuple[float, ...] | None:
+def laid_out(rule: StepRule, run: int) -> tuple[float, ...] | None:
     """The steps of this run, the last of which goes on for ever, if the rule knows them beforehand."""
     if isinstance(rule, Scaled):
-        etas = _laid(rule.rule, run)
+        etas = laid_out(rule.rule, run)
         return None if etas is None else tuple(eta * rule.factor for eta in etas)
     if isinstance(rule, Constant):
         return (rule.eta[run] if isinstance(rule.eta, Sequence) else rule.eta,)
@@ -103,9 +103,14 @@ def _laid(rule: StepRule, run: int) -> tuple[float, ...] | None:
 
 def rounds(objective: Any, w: Any, rule: Any) -> bool:
     """Whether the plain loop's iterates are float32: a step that is one number is of no type, one a run is float64."""
+    return bool(w.dtype == objective.labels.dtype == np.float32) and not own(rule)
+
+
+def own(rule: Any) -> bool:
+    """Whether each run has a constant step of its own."""
     while isinstance(rule, Scaled):
         rule = rule.rule
-    return bool(w.dtype == objective.labels.dtype == np.float32) and not isinstance(getattr(rule, "eta", None), tuple)
+    return isinstance(getattr(rule, "eta", None), tuple)
 
 
 def _stretch(
