@@ -202,6 +202,16 @@ def test_overlapping_patches_are_read_from_their_images(dtype, device):
         np.testing.assert_allclose(one, other, rtol=0, atol=23 * 15 * 10 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("fault", [("first[row % K]", "first[0]"), ("entry[entry]", "entry[0] + entry")])
+def test_a_fault_in_where_patches_lie_is_seen(fault, device):
+    whole, loss = cuda.source("filter_step"), LOSSES["cut"](float)
+    device["on"] = False
+    wanted = loss.gradient(W)
+    device["on"], device["source"] = True, ("filter_step", whole.replace("data." + fault[0], "data." + fault[1]))
+    assert device["source"][1] != whole
+    assert np.abs(loss.gradient(W) - wanted).max() > 1e-3
+
+
 def test_an_image_loss_of_a_device_descends_there(device):
     """With the teacher's labels, and with others."""
     law = ImagePatches(RNG.standard_normal((23, 5, 5)), 3)

@@ -136,6 +136,16 @@ def test_a_rule_without_a_table_stays_on_the_host(device, monkeypatch):
     )
 
 
+def test_a_fault_in_the_distance_is_seen(device):
+    """Two per cent farther away, the steps of the table are others."""
+    whole, rule = cuda.source("minibatch_steps"), Admissible(Gaussian(40))
+    wanted = run(SAMPLERS["epochs"](np.float64), W, device, False, step=rule).w
+    device["source"] = whole.replace("place(0, sqrt(square) / norm", "place(0, (REAL)1.02 * sqrt(square) / norm")
+    assert device["source"] != whole
+    found = run(SAMPLERS["epochs"](np.float64), W, device, True, step=rule).w
+    assert np.abs(found - wanted).max() > 1e-6
+
+
 def test_memory_for_fewer_runs_changes_no_bit(device, monkeypatch):
     """Half of the runs, and half of those, draw what they would have drawn together."""
     sampler, tried = SAMPLERS["epochs, noise"](np.float64), []
@@ -150,8 +160,10 @@ def test_memory_for_fewer_runs_changes_no_bit(device, monkeypatch):
 
     monkeypatch.setattr(FixedSample, "draw", scarce)
     found = run(sampler, W, device, True)
-    for field in ("w", "distance", "loss", "step", "taken"):
+    for field in ("w", "loss", "step", "taken"):
         np.testing.assert_array_equal(getattr(found, field), getattr(whole, field))
+    # Forty squares, which NumPy may add in another order.
+    np.testing.assert_allclose(found.distance, whole.distance, rtol=40 * EPS)
     assert tried[:3] == [5, 2, 2]
     assert 3 in tried
     monkeypatch.setattr(FixedSample, "draw", lambda *given: (_ for _ in ()).throw(MemoryError))
