@@ -549,6 +549,11 @@ def test_the_engine_is_chosen(monkeypatch):
     monkeypatch.setattr(trajectory, "WORTH", 40 * 2 * loss.patches.size + 1)
     assert engine(loss, starts) == ["loop"] * 2
     assert engine(loss, starts, steps=41) == ["reuse"] * 2
+    # Images, whose loss uses sides again by itself, from so many steps a patch on.
+    monkeypatch.setattr(trajectory, "WORTH", 0)
+    law, teacher, starts = images(4, 1)
+    found = [engine(KINDS["images"](law, teacher), starts, steps=trajectory.LOOKS * 4 - less) for less in (1, 0)]
+    assert found == [["loop"], ["reuse"]]
 
 
 def test_other_objectives_keep_the_loop():

@@ -42,6 +42,10 @@ from theory.objectives import ImageLoss
 WORTH: float = 2 * 10**9
 """Products w·z, times p, that the plain loop may come to before this is worth loading the kernels: some seconds."""
 
+LOOKS = 8
+"""Steps for each patch of an image from which on reuse pays there. To look at every patch first takes as long as about
+3 k of the steps in which ``ImageLoss`` uses sides again by itself, of k = 576."""
+
 CALM = 0.01
 """A step is short when √p η‖∇ℓ‖ ≤ CALM ‖w‖: that is about the share of patches it takes past their limit."""
 
@@ -65,8 +69,10 @@ def worthwhile(objective: Any, runs: int, steps: int) -> bool:
         return False
     n, k, p = shape
     # A step costs p² instead of n k p, or of the 2 n p that images cost whose sides are known.
-    products = 2 * n * p if isinstance(objective, ImageLoss) else n * k * p
-    return n * k >= 16 * p and products * runs * steps >= WORTH
+    images = isinstance(objective, ImageLoss)
+    if images and steps < LOOKS * k:
+        return False
+    return n * k >= 16 * p and (2 * n * p if images else n * k * p) * runs * steps >= WORTH
 
 
 def calm(w: Float[np.ndarray, "p runs"], eta: Any, gradient: Float[np.ndarray, "p runs"]) -> bool:
