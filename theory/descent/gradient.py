@@ -36,9 +36,9 @@ class Descent:
     ``iterations``; NaN once a run has ended. ``outcome``, ``taken`` (steps taken), ``final`` (its last relative
     distance) and the last ``w`` are one a run. So are ``evaluated``, how many activations w·Zₙᵢ of a sample's patches
     were really computed (n k in every pass over it, of images those looked at; 0 without a sample), and ``engine``:
-    "loop" for passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as they are in
-    long descents on large samples, "reuse, then loop" where steps became too long for that, or "blocks" where a CUDA
-    device took many steps by itself (:mod:`theory.descent.blocks`).
+    "loop" for passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as
+    they are in long descents on large samples, "reuse, then loop" where steps became too long for that, or "blocks"
+    where a CUDA device took many steps by itself (:mod:`theory.descent.blocks`).
     """
 
     iterations: Float[np.ndarray, " points"] | Any
