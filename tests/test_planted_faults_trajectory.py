@@ -361,9 +361,7 @@ KERNELS: dict[str, Plant] = {
     "converged at a wrong distance": edited(
         "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaping"]
     ),
-    "no leap for one that goes to and fro": edited(
-        "swings = np.sum(g * old) < 0 and", "swings = False and", ["turning"]
-    ),
+    "no leap for one that goes to and fro": edited("swings = back < 0 and", "swings = False and", ["turning"]),
     "entries taken as if side by side": edited("start + known.entry[j]]", "start + j]", ["apart"]),
     "an image too far": edited("m * known.count[STRIDE]", "(m % 2) * known.count[STRIDE]", ["apart"]),
     "given labels forgotten": edited("    if known.count[GIVEN]:\n        return b if side else 0.0\n", "", ["apart"]),

@@ -302,10 +302,12 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
         if count[LOOKED] > last:
             last, idle = count[LOOKED], count[T]
         # A filter that goes to and fro has a long path, and yet is never far.
-        swings = np.sum(g * old) < 0 and nearest(known) - number[PATH] > SWING * length
-        far = swings or t - idle >= free or nearest(known) - number[PATH] > free * length
+        back = 0.0
         for j in range(p):
+            back += g[j] * old[j]
             old[j] = g[j]
+        swings = back < 0 and nearest(known) - number[PATH] > SWING * length
+        far = swings or t - idle >= free or nearest(known) - number[PATH] > free * length
         if far and t >= max(before, etas.size - 1):
             return FREE
 
