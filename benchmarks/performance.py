@@ -62,10 +62,14 @@ LEFT = """## What stands between a step and the limit
   operations than the products, so it vanishes as p grows.
 - **One run is bound by memory**: each patch is read once from memory, and once more from the first cache.
 - **Overlapping patches** are read from their images, without a copy; 5×5 patches of 28×28 images take 18 times as much.
-- **Small problems** (below 2¹⁸ products) are left to NumPy, since numba takes half a second to load. A kernel is
-  compiled when it is first used on a machine, once for each type and width of vector, some four seconds each.
+- **Small problems** (below 2¹⁸ products) are left to NumPy, since numba takes half a second to load. There a gradient
+  takes ten microseconds, and so did what made sure of its arguments and asked for the distance: steps that are known
+  beforehand are now taken some at a time, and whether one was the last is asked of all together. A kernel is compiled
+  when it is first used on a machine, once for each type and width of vector, some four seconds each.
 - **Many steps** cost as many times one step here. A trajectory whose cost does not grow with its length reuses
-  activations, which is another engine's work.
+  activations, which is another engine's work (`theory/descent/trajectory.py`): of samples in float64 and float32 and of
+  images, one run or many. It takes many steps at once at every constant step with ηλ ≤ 2, where a coordinate goes to
+  and fro from ηλ = 1 on (`theory/descent/leaps.py`), and one after the other beyond.
 
 The kernels one by one, on any machine: `pip install '.[bench]' && python -m pytest benchmarks --benchmark-only`.
 

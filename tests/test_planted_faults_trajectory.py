@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from planting import Plant, scaled, suite
 
-from theory.descent import Constant, Outcome, Scaled, Schedule, descend, trajectory
-from theory.kernels import limits, pattern
-from theory.objectives import SampleLoss
+from theory.descent import Constant, Outcome, Scaled, Schedule, descend, leaps, trajectory
+from theory.descent import known as known_sides
+from theory.distributions import ImagePatches
+from theory.kernels import limits, pattern, pattern_sums
+from theory.objectives import ImageLoss, SampleLoss
 
 EPS = np.finfo(float).eps
-SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern)}
-COMPILED = ("from theory.kernels.compiled", "@compiled", "from theory.kernels.limits")
+SOURCES = {module.__file__: Path(module.__file__).read_text() for module in (limits, pattern_sums, pattern)}
+COMPILED = ("from theory.kernels.compiled", "@compiled", "from theory.kernels.limits", "from theory.kernels.pattern")
 
 
 def interpreted(old: str = "", new: str = "") -> Any:
@@ -82,7 +84,7 @@ def opposite() -> None:
 def line() -> Any:
     """One dimension, where Cauchy and Schwarz leave nothing: all 200 patches change sides where w does."""
     loss = SampleLoss(np.repeat([[1.0], [-1.0]], 100, axis=0), np.array([1.0]))
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(np.array([0.5]))
     return known
 
@@ -109,7 +111,7 @@ def straight() -> None:
     """A straight move in the direction of D, in small parts: patches that it takes across their kink are seen there."""
     rng = np.random.default_rng(8)
     loss, w = SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])), np.array([-0.4, 0.6, 0.5])
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(w)
     direction = known.pattern.D.copy()
     np.testing.assert_allclose(direction, -loss.gradient(w) / np.linalg.norm(loss.gradient(w)), rtol=0, atol=1e-12)
@@ -122,7 +124,7 @@ def straight() -> None:
 def frugal() -> None:
     """Straight on, no other D is chosen: each patch is given a limit twice at first, and a few times later."""
     rng = np.random.default_rng(9)
-    known = trajectory.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
+    known = known_sides.Known(SampleLoss(rng.standard_normal((400, 3)), np.array([1.0, -0.5, 0.3])))
     known.survey(np.array([-0.4, 0.6, 0.5]))
     for _ in range(20):
         known.to(known.pattern.w + 0.05 * known.pattern.D)
@@ -133,7 +135,7 @@ def sides() -> None:
     """Along a random path, sides and sums are those of a look at every patch."""
     rng = np.random.default_rng(1)
     loss, w = SampleLoss(rng.standard_normal((90, 2, 3)), np.array([1.0, -0.5, 0.3])), rng.standard_normal(3)
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(w)
     for _ in range(60):
         w = w + 0.1 * rng.standard_normal(3)
@@ -151,7 +153,7 @@ def window() -> None:
     """More patches than the heap takes whole, in the plane, where half of the length of a step goes across a kink."""
     rng = np.random.default_rng(2)
     loss = SampleLoss(rng.standard_normal((pattern.WHOLE + 100, 2)), np.array([1.0, 0.2]))
-    known, w = trajectory.Known(loss), np.array([1.0, 0.0])
+    known, w = known_sides.Known(loss), np.array([1.0, 0.0])
     known.survey(w)
     for _ in range(12):
         w = w + np.array([0.0, 0.01])
@@ -164,19 +166,78 @@ def leap() -> None:
     """A leap is its steps, which stay within what it is said to reach."""
     rng = np.random.default_rng(4)
     values, delta, r = np.array([0.0, 0.3, 1.0]), rng.standard_normal(3), 0.1 * rng.standard_normal(3)
-    q, w = trajectory.Quadratic(0.4, values, np.eye(3), delta, r), delta
+    q, w = leaps.Quadratic(0.4, values, np.eye(3), delta, r), delta
     for m in range(1, 60):
         w = w - 0.4 * (values * w + r)
         np.testing.assert_allclose(q.at(m), w, rtol=1e-12)
         assert q.far(m) == pytest.approx(np.linalg.norm(w - delta), rel=1e-12)
 
 
+def swinging() -> None:
+    """The same for coordinates that go to and fro, whose farthest iterate is the first."""
+    delta, r, values = np.array([1.0, -0.5, 0.7]), np.array([0.1, 0.3, -0.4]), np.array([0.2, 1.6, 2.0])
+    q, w, seen = leaps.Quadratic(0.97, values, np.eye(3), delta, r), delta, [delta]
+    for m in range(1, 40):
+        w = w - 0.97 * (values * w + r)
+        seen.append(w)
+        np.testing.assert_allclose(q.at(m), w, rtol=1e-12)
+        assert q.far(m) == pytest.approx(np.linalg.norm(np.max(np.abs(np.array(seen) - delta), axis=0)), rel=1e-12)
+        low, high = q.between(m)
+        assert np.all(low <= np.min(np.abs(seen), axis=0) + 1e-14)
+        np.testing.assert_allclose(high, np.max(np.abs(seen), axis=0), rtol=1e-12)
+    around = leaps.Quadratic(0.97, values, np.eye(3), delta, 0 * r)
+    np.testing.assert_allclose(around.between(9)[0], np.abs(around.at(9)), rtol=1e-5)
+    assert q.stable
+    assert not leaps.Quadratic(1.03, values, np.eye(3), delta, r).stable
+
+
+def turning() -> None:
+    """A filter that goes to and fro leaps, although its path is longer than any limit."""
+    loss = SampleLoss(np.repeat([[1.0], [-1.0]], 40, axis=0), np.array([1.0]))
+    taken, leap = [], known_sides.Known.leap
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_sides.Known, "leap", lambda *given: taken.append(leap(*given)) or taken[-1])
+        # λ = ½: ρ = −0.999, and the 200 steps before a leap is tried for their length alone are not to be had.
+        found = descend(loss, np.array([1.1]), step=Constant(3.998), steps=150, tolerance=1e-5, record="all")
+    assert sum(taken) > 100
+    np.testing.assert_allclose(found.distance[:, 0], 0.1 * 0.999 ** np.arange(151), rtol=1e-11)
+
+
+def apart() -> None:
+    """Patches of images, whose entries lie apart, with labels of the teacher and with others."""
+    rng = np.random.default_rng(10)
+    law, teacher = ImagePatches(rng.standard_normal((30, 3, 4)), 2), np.array([1.0, -0.5, 0.3, 0.2])
+    for labels in (None, rng.uniform(0, 1, 30)):
+        loss, w = ImageLoss(law, teacher, labels=labels), rng.standard_normal(4)
+        known = known_sides.Known(loss)
+        known.survey(w)
+        for _ in range(40):
+            w = w + 0.2 * rng.standard_normal(4)
+            known.to(w)
+            np.testing.assert_allclose(known.gradient(), loss.gradient(w), rtol=0, atol=32 * 30 * EPS)
+            assert known.value() == pytest.approx(float(loss.value(w)), rel=1e-11)
+        # Where no side differs from the teacher's, nothing is left of r, unless labels are given.
+        known.stale = 10**9
+        known.to(1.0001 * teacher)
+        np.testing.assert_allclose(known.gradient(), loss.gradient(1.0001 * teacher), rtol=0, atol=32 * 30 * EPS)
+
+
+def single() -> None:
+    """In float32 a step below the rounding of w moves nothing."""
+    loss = SampleLoss(np.full((40, 1), 1.0, dtype=np.float32), np.ones(1, dtype=np.float32))
+    start = np.array([1 + 2.0**-20], dtype=np.float32)
+    # Each of 40 samples has 1: the step is 0.3 of 2⁻²⁰, which is 2.4 units in the last place, and 0.3 of what is left.
+    found = descend(loss, start, step=Constant(0.3), steps=20, tolerance=0.0, stationary=0.0, record="all")
+    assert (found.distance[:6, 0] * 2**23).tolist() == [8.0, 6.0, 4.0, 3.0, 2.0, 1.0]
+    assert found.distance[-1, 0] * 2**23 == 1.0
+
+
 def bounds() -> None:
     """Each of the bounds ends a leap by itself, at the last iterate that keeps it."""
-    q = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
-    away = trajectory.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.array([-2.0, -4.0]))
+    q = leaps.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.zeros(2))
+    away = leaps.Quadratic(0.05, np.array([0.5, 1.0]), np.eye(2), np.array([1.0, 1.0]), np.array([-2.0, -4.0]))
     path = [q.at(m) for m in range(200)]
-    free = trajectory.Bounds(np.inf, 0.0, np.inf, 0.0)
+    free = leaps.Bounds(np.inf, 0.0, np.inf, 0.0)
     cases = {
         "room": (q, 0.5, [np.linalg.norm(d - path[0]) < 0.5 for d in path]),
         "near": (q, 0.5, [np.linalg.norm(d) > 0.5 for d in path]),
@@ -187,22 +248,25 @@ def bounds() -> None:
         assert which.longest(10**9, free._replace(**{name: bound})) == kept.index(False) - 1
 
 
-def leaps() -> None:
+def leaping() -> None:
     """With leaps at every chance: the same records, and few steps one by one."""
     agree(*runs(step=Constant(0.01), steps=5000, n=60, tolerance=1e-5, record=100, seed=4))
 
 
 def afresh() -> None:
     """Sums are taken afresh after as many terms as there are samples, and sₙ after k flips."""
-    surveys, survey = [], trajectory.Known.survey
+    renewals, renew = [], known_sides.Known.renew
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trajectory.Known, "survey", lambda known, w: surveys.append(survey(known, w)))
+        patch.setattr(known_sides.Known, "renew", lambda known: renewals.append(renew(known)))
         rng = np.random.default_rng(6)
-        known, w = trajectory.Known(SampleLoss(rng.standard_normal((20, 2, 2)), np.array([1.0, 0.5]))), np.ones(2)
+        loss, w = SampleLoss(rng.standard_normal((20, 2, 2)), np.array([1.0, 0.5])), np.ones(2)
+        known = known_sides.Known(loss)
         known.survey(w)
         for turn in range(6):
             known.to(w if turn % 2 else -w)
-        assert len(surveys) == 7
+            # As many roundings as the sum has terms.
+            np.testing.assert_allclose(known.gradient(), loss.gradient(known.pattern.w), rtol=0, atol=32 * 20 * EPS)
+        assert len(renewals) == 6
         known.stale = 10**9
         flips = []
         for turn in range(6):
@@ -237,8 +301,8 @@ def chosen() -> None:
         assert not trajectory.worthwhile(SampleLoss(np.zeros((63, 4)) + 1.0, np.ones(4)), 1, 10**9)
 
 
-NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, bounds, leaps, afresh)
-CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
+NAMED = (one_neuron, patches, opposite, margins, paths, straight, frugal, sides, window, leap, swinging, turning, apart)
+CHECKS = {check.__name__: check for check in (*NAMED, single, bounds, leaping, afresh, rules, resting, chosen)}
 
 
 # ------------------------------------------------------------------------------------------------------------- faults
@@ -247,7 +311,7 @@ CHECKS = {check.__name__: check for check in (*NAMED, rules, resting, chosen)}
 def edited(old: str, new: str, red: list[str]) -> Plant:
     """The kernels with a piece of their source replaced."""
     module = interpreted(old, new)
-    return Plant(trajectory, "_compiled", lambda: module, red)
+    return Plant(known_sides, "_compiled", lambda: module, red)
 
 
 KERNELS: dict[str, Plant] = {
@@ -275,7 +339,7 @@ KERNELS: dict[str, Plant] = {
     "the teacher's own sides counted": edited("row, min(b, 0.0), y)", "row, b, y)", ["one_neuron"]),
     "labels × 1.02": edited("part * y", "1.02 * part * y", ["sides"]),
     "q without its missed half": edited("* max(b, 0.0) ** 2", "* 0.0", ["one_neuron"]),
-    "r forgotten too early": edited("if known.count[OFF] == 0:", "if known.count[OFF] <= 5:", ["one_neuron"]),
+    "r forgotten too early": edited("if known.count[OFF] == 0 and", "if known.count[OFF] <= 5 and", ["one_neuron"]),
     "sides counted wrong": edited("-1 if side == (b >= 0) else 1", "1 if side == (b >= 0) else -1", ["one_neuron"]),
     "c with its sign turned": edited("if near else -known.c[j]", "if near else known.c[j]", ["sides"]),
     "far from 0 taken for near": edited("near = here <= there", "near = True", ["opposite"]),
@@ -295,8 +359,17 @@ KERNELS: dict[str, Plant] = {
     "rest not recorded": edited("while known.count[MARK] < marks.size:", "while False:", ["resting"]),
     "a step recorded after the last": edited("if marks[known.count[MARK]] < steps:", "if True:", ["resting"]),
     "converged at a wrong distance": edited(
-        "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaps"]
+        "if number[DISTANCE] <= tolerance", "if number[DISTANCE] <= 1.02 * tolerance", ["leaping"]
     ),
+    "no leap for one that goes to and fro": edited("swings = back < 0 and", "swings = False and", ["turning"]),
+    "entries taken as if side by side": edited("start + known.entry[j]]", "start + j]", ["apart"]),
+    "an image too far": edited("m * known.count[STRIDE]", "(m % 2) * known.count[STRIDE]", ["apart"]),
+    "given labels forgotten": edited("    if known.count[GIVEN]:\n        return b if side else 0.0\n", "", ["apart"]),
+    "given labels forgotten in a new sum": edited(
+        "known.e[m] = -known.labels[m] if known.count[GIVEN] else 0.0", "known.e[m] = 0.0", ["apart"]
+    ),
+    "r of given labels forgotten": edited("== 0 and known.count[GIVEN] == 0:", "== 0:", ["apart"]),
+    "iterates not rounded": edited("if known.count[SINGLE]:", "if False:", ["single"]),
 }
 
 
@@ -308,6 +381,17 @@ def one_power_less(q, m):
 def r_forgotten(q, m):
     """Quadratic.at around w*."""
     return q.powers(m)[0] * q.delta
+
+
+def last_is_farthest(q, m):
+    """Quadratic.far of coordinates that go one way."""
+    return np.linalg.norm(q.powers(m)[1] * q.gradient, axis=-1)
+
+
+def straight_between(q, m):
+    """Quadratic.between of the two ends."""
+    ends = np.abs(q.delta), np.abs(q.at(m))
+    return np.minimum(*ends), np.maximum(*ends)
 
 
 def without(name, value):
@@ -344,22 +428,26 @@ def any_size(objective, runs, steps):
     return True
 
 
-Quadratic, Known = trajectory.Quadratic, trajectory.Known
+Quadratic, Known = leaps.Quadratic, known_sides.Known
 POWERS, LONGEST, LAID, LEAP, RECORD, INIT = (
-    Quadratic.powers, Quadratic.longest, trajectory._laid, Known.leap, Known._record, Known.__init__,
+    Quadratic.powers, Quadratic.longest, trajectory.laid_out, Known.leap, Known._record, Known.__init__,
 )  # fmt: skip
 
 PLANTS: dict[str, Plant] = KERNELS | {
-    "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaps"]),
+    "a power less": Plant(Quadratic, "powers", one_power_less, ["leap", "leaping"]),
     "a leap around w*": Plant(Quadratic, "at", r_forgotten, ["leap"]),
+    "the last iterate taken for the farthest": Plant(Quadratic, "far", last_is_farthest, ["swinging"]),
+    "what is between the ends forgotten": Plant(Quadratic, "between", straight_between, ["swinging"]),
+    "no sign in a power": Plant(Quadratic, "turning", property(lambda q: q.values < 0), ["swinging"]),
+    "leaps where ηλ > 2": Plant(Quadratic, "stable", True, ["swinging"]),
     "a leap said to reach half as far": Plant(Quadratic, "far", scaled(Quadratic.far, 0.5), ["leap", "bounds"]),
     "no limit ends a leap": Plant(Quadratic, "longest", without("room", np.inf), ["bounds"]),
-    "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaps"]),
+    "no convergence ends a leap": Plant(Quadratic, "longest", without("near", 0.0), ["bounds", "leaping"]),
     "no region ends a leap": Plant(Quadratic, "longest", without("region", np.inf), ["bounds"]),
     "no rest ends a leap": Plant(Quadratic, "longest", without("still", 0.0), ["bounds"]),
-    "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaps"]),
-    "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaps"]),
-    "a factor forgotten": Plant(trajectory, "_laid", unscaled, ["rules"]),
+    "a leap that goes nowhere": Plant(Known, "leap", standing, ["leaping"]),
+    "a leap recorded late": Plant(Known, "_record", unrecorded, ["leaping"]),
+    "a factor forgotten": Plant(trajectory, "laid_out", unscaled, ["rules"]),
     "sums never taken afresh": Plant(Known, "__init__", never_afresh, ["afresh"]),
     "reuse everywhere": Plant(trajectory, "worthwhile", any_size, ["chosen"]),
 }
@@ -373,7 +461,7 @@ def interpret(monkeypatch):
     monkeypatch.setattr(trajectory, "FREE", 200)
     monkeypatch.setattr(trajectory, "RESTLESS", 1e6)
     module = interpreted()
-    monkeypatch.setattr(trajectory, "_compiled", lambda: module)
+    monkeypatch.setattr(known_sides, "_compiled", lambda: module)
 
 
 test_green_without_a_plant, test_red_with_the_plant, test_every_check_catches_something = suite(CHECKS, PLANTS)

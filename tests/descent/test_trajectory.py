@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory.descent import Admissible, Constant, Outcome, Prescribed, Scaled, Schedule, descend, trajectory
-from theory.distributions import Gaussian
+from theory.descent import Admissible, Constant, Outcome, Prescribed, Scaled, Schedule, descend, leaps, trajectory
+from theory.descent import known as known_sides
+from theory.distributions import Gaussian, ImagePatches
 from theory.kernels import constants, pattern, plain_pattern
-from theory.objectives import PopulationLoss, SampleLoss
+from theory.objectives import ImageLoss, PopulationLoss, SampleLoss, StreamLoss
 
 EPS = np.finfo(float).eps
 FIELDS = ("distance", "angle", "loss", "step")
@@ -121,7 +122,7 @@ def test_random_problems(seed, shape, law, far, eta):
 @pytest.mark.parametrize("kernel", [pattern, plain_pattern], ids=["compiled", "plain"])
 @pytest.mark.parametrize("k", [1, 2])
 def test_both_kernels(monkeypatch, kernel, k):
-    monkeypatch.setattr(trajectory, "_compiled", lambda: kernel)
+    monkeypatch.setattr(known_sides, "_compiled", lambda: kernel)
     monkeypatch.setattr(trajectory, "FREE", 32)
     loss, starts = problem(n=150, k=k, p=3, runs=2, seed=k)
     for rule in (Constant(0.02), Schedule((0.3, 0.02))):
@@ -134,7 +135,7 @@ def test_the_kernels_look_at_the_same_patches(monkeypatch, k):
     loss, starts = problem(n=300, k=k, p=5, seed=2)
     looked = {}
     for kernel in (pattern, plain_pattern):
-        monkeypatch.setattr(trajectory, "_compiled", lambda kernel=kernel: kernel)
+        monkeypatch.setattr(known_sides, "_compiled", lambda kernel=kernel: kernel)
         looked[kernel] = descend(loss, starts, step=Constant(0.01), steps=300).evaluated[0]
     # Limits differ by roundings; none of some thousands lies within them of the path.
     assert looked[pattern] == looked[plain_pattern]
@@ -211,32 +212,51 @@ def quadratic(seed=9, p=4, eta=0.3, singular=False, r=0.1):
     values = np.maximum(values, 0.0) / values[-1]
     if singular:
         values[0] = 0.0
-    return trajectory.Quadratic(eta, values, vectors, rng.standard_normal(p), r * rng.standard_normal(p))
+    return leaps.Quadratic(eta, values, vectors, rng.standard_normal(p), r * rng.standard_normal(p))
 
 
 @pytest.mark.parametrize("singular", [False, True])
-@pytest.mark.parametrize("eta", [1e-3, 0.3, 1.0])
+@pytest.mark.parametrize("eta", [1e-3, 0.3, 1.0, 1.5, 1.9, 2.0])
 @pytest.mark.parametrize("r", [0.0, 0.1])
 def test_a_leap_is_its_steps(singular, eta, r):
     q = quadratic(eta=eta, singular=singular, r=r)
     delta, start = q.delta.copy(), q.delta
-    farthest = 0.0
+    farthest, least, most, slope = np.zeros(4), np.abs(start), np.abs(start), np.inf
     for m in range(1, 400):
         delta = delta - eta * (q.values * delta + q.r)
-        farthest = max(farthest, np.linalg.norm(delta - start))
-        np.testing.assert_allclose(q.at(m), delta, rtol=1e-12, atol=4 * m * EPS * np.linalg.norm(start))
-        # No iterate between is farther than the last is said to be.
-        assert farthest <= q.far(m) * (1 + 1e-12)
-        np.testing.assert_allclose(q.far(m), np.linalg.norm(delta - start), rtol=1e-11)
+        np.testing.assert_allclose(q.at(m), delta, rtol=1e-12, atol=8 * m * EPS * np.linalg.norm(start))
+        farthest = np.maximum(farthest, np.abs(delta - start))
+        least, most = np.minimum(least, np.abs(delta)), np.maximum(most, np.abs(delta))
+        # No coordinate has been farther than it is said to be, and each has been as far.
+        np.testing.assert_allclose(q.far(m), np.linalg.norm(farthest), rtol=1e-11)
+        low, high = q.between(m)
+        assert np.all(low <= least + 8 * m * EPS)
+        np.testing.assert_allclose(high, most, rtol=1e-11)
+        gradient = q.powers(m)[0] * q.gradient
+        np.testing.assert_allclose(gradient, q.values * delta + q.r, rtol=0, atol=8 * m * EPS * np.linalg.norm(start))
+        assert np.linalg.norm(gradient) <= slope * (1 + 1e-12)
+        slope = np.linalg.norm(gradient)
+    if not r:
+        # Around w* itself nothing is given away.
+        np.testing.assert_allclose(low, least, rtol=1e-5, atol=1e-12)
 
 
+def test_no_leap_where_a_coordinate_grows():
+    assert [quadratic(eta=eta).stable for eta in (0.5, 1.0, 1.999, 2.0, 2.0 * (1 + 4 * EPS), 2.5)] == [True] * 4 + [
+        False
+    ] * 2
+
+
+@pytest.mark.parametrize("eta", [0.05, 1.95])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_leap_keeps_within_its_bounds(seed):
+def test_a_leap_keeps_within_its_bounds(seed, eta):
     """Not an iterate of it is out of bounds, and where no coordinate changes sign the next one after it is."""
-    q = quadratic(seed=seed, eta=0.05, r=0.05 * (seed % 2))
+    q = quadratic(seed=seed, eta=eta, r=0.05 * (seed % 2))
     rng = np.random.default_rng(seed)
     size = np.linalg.norm(q.delta)
-    bounds = trajectory.Bounds(rng.uniform(0.1, 1) * size, 0.3 * size, 1.5 * size, 1e-3 * size)
+    # A step that goes to and fro goes as far as twice its own length at once, and a leap is refused if that is too far.
+    room = rng.uniform(0.1, 1) * size if eta < 1 else 3 * size
+    bounds = leaps.Bounds(room, 0.3 * size, 1.5 * size, 1e-3 * size)
     m = q.longest(10**6, bounds)
 
     def kept(delta):
@@ -245,7 +265,7 @@ def test_a_leap_keeps_within_its_bounds(seed):
         return near and slope > bounds.still and np.linalg.norm(delta - q.delta) < bounds.room
 
     assert all(kept(q.at(j)) for j in range(m + 1))
-    if not q.r.any():
+    if not q.r.any() and eta < 1:
         assert not all(kept(q.at(j)) for j in range(m + 1, m + 3 + int(1e-5 * m)))
     assert m == q.longest(m, bounds)
     assert q.longest(0, bounds) == 0
@@ -253,19 +273,187 @@ def test_a_leap_keeps_within_its_bounds(seed):
 
 def test_leaps_are_taken(monkeypatch):
     taken = []
-    leap = trajectory.Known.leap
+    leap = known_sides.Known.leap
 
     def counted(*arguments):
         taken.append(leap(*arguments))
         return taken[-1]
 
-    monkeypatch.setattr(trajectory.Known, "leap", counted)
+    monkeypatch.setattr(known_sides.Known, "leap", counted)
     monkeypatch.setattr(trajectory, "FREE", 512)
     loss, starts = problem(n=300, seed=11)
     settings = {"step": Constant(1e-3), "steps": 40_000, "record": 500}
     found = descend(loss, starts, **settings)
     assert sum(taken) > 0.5 * found.taken[0]
     agree(found, plainly(loss, starts, **settings), scale=np.linalg.norm(loss.teacher))
+
+
+def stiff(k=1, runs=2, dtype=float, far=0.2):
+    """Patches whose curvatures differ by a factor of 400, starts near w*, and the largest curvature there."""
+    rng = np.random.default_rng(19)
+    patches = rng.standard_normal((200, k, 4)) * [1.0, 0.5, 0.05, 0.05]
+    loss = SampleLoss(patches.astype(dtype), np.ones(4, dtype=dtype))
+    s = np.mean(patches * (patches @ np.ones(4) >= 0)[..., None], axis=1)
+    return loss, (1 + far * rng.standard_normal((4, runs))).astype(dtype), np.linalg.eigvalsh(s.T @ s / 200)[-1]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(("product", "far"), [(1.5, 0.2), (1.9, 0.2), (1.9999, 1e-5), (2.3, 0.2)])
+def test_steps_up_to_the_last_stable_one(monkeypatch, product, far, k):
+    """ηλ_max at w* is this; beyond 2 the filter goes on for ever about w*, one step after the other, and no leap is."""
+    taken, leap = [], known_sides.Known.leap
+    monkeypatch.setattr(known_sides.Known, "leap", lambda *given: taken.append(leap(*given)) or taken[-1])
+    monkeypatch.setattr(trajectory, "FREE", 64)
+    monkeypatch.setattr(trajectory, "RESTLESS", 1e6)
+    loss, starts, largest = stiff(k, far=far)
+    settings = {
+        "step": Constant(product / largest),
+        "steps": 3000 if product < 2 else 300,
+        "record": 200,
+        "tolerance": min(1e-4, far / 1e3),
+    }
+    found, expected = descend(loss, starts, **settings), plainly(loss, starts, **settings)
+    assert (found.engine == "reuse").all()
+    if product < 2:
+        agree(found, expected, scale=2.0)
+        assert sum(taken) > 0.4 * found.taken.sum()
+        assert found.converged.all() == (product < 1.99)
+    else:
+        # Such a run is chaotic: roundings grow, so that only the first steps are the same.
+        assert found.outcome == expected.outcome
+        assert sum(taken) == 0
+        early = found.iterations < 30
+        np.testing.assert_allclose(found.distance[early], expected.distance[early], rtol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------- all that is served, and how
+
+COMBINATIONS = [(k, runs, rule) for k in (1, 4) for runs in (1, 3) for rule in ("constant", "adaptive")]
+
+
+def images(k, runs, *, normalise="none"):
+    """Images of overlapping 3×3 patches in the strides that make k of them, a teacher, and starts."""
+    rng = np.random.default_rng(20)
+    law = ImagePatches(rng.standard_normal((300, 3, 3) if k == 1 else (300, 4, 4)), 3, normalise=normalise)
+    teacher = rng.standard_normal(9)
+    return law, teacher, teacher[:, None] + 0.3 * rng.standard_normal((9, runs))
+
+
+KINDS = {
+    "array": lambda law, teacher: SampleLoss(law.take(slice(None)), teacher),
+    "overlapping": SampleLoss,
+    "images": ImageLoss,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_every_combination_is_served(combination, kind):
+    """One neuron and k patches, one run and batches, constant and adaptive steps: by reuse, and with few looks."""
+    k, runs, rule = combination
+    law, teacher, starts = images(k, runs)
+    settings = {"step": Constant(0.05) if rule == "constant" else Admissible(Gaussian(9)), "steps": 250, "record": 20}
+    assert law.k == k
+    found = descend(KINDS[kind](law, teacher), starts, **settings)
+    # The twin unfolds the patches, and looks at all of them in every step.
+    expected = plainly(KINDS["array"](law, teacher), starts, **settings)
+    agree(found, expected, scale=np.linalg.norm(teacher))
+    assert found.engine.tolist() == ["reuse"] * runs
+    passes = 300 * k
+    assert ((found.evaluated >= passes) & (found.evaluated < 60 * passes)).all()
+    assert (expected.evaluated > 250 * passes).all()
+
+
+@pytest.mark.parametrize("combination", [*COMBINATIONS, (4, 3, "one a run")], ids=str)
+def test_float32_is_served(combination):
+    """Its iterates are float32 where the plain loop's are.
+
+    Each errs by u‖w‖ + η(nk + p)u‖H‖‖w‖ in a step, u = 2⁻²⁴, which contracts by 1 − ηλ: they are apart by
+    u‖w‖ (1/ηλ + (nk + p) ‖H‖/λ) at most.
+    """
+    k, runs, rule = combination
+    law, teacher, starts = images(k, runs)
+    z = law.take(slice(None)).astype(np.float32)
+    loss, starts = SampleLoss(z, teacher.astype(np.float32)), starts.astype(np.float32)
+    eta = 0.05
+    rules = {"constant": Constant(eta), "adaptive": Admissible(Gaussian(9)), "one a run": Constant((eta,) * runs)}
+    settings = {"step": rules[rule], "steps": 250, "record": 20, "tolerance": 0.0}
+    found, expected = descend(loss, starts, **settings), plainly(loss, starts, **settings)
+    assert found.engine.tolist() == ["reuse"] * runs
+    assert found.w.dtype == expected.w.dtype == np.float32
+    s = np.mean(z * (z @ loss.teacher >= 0)[..., None], axis=1)
+    values = np.linalg.eigvalsh(s.T @ s / 300)
+    least_step = 1e-2 if rule == "adaptive" else eta
+    assert found.step[:-1].min() >= least_step
+    limit = 2.0**-24 * (1 / (least_step * values[0]) + (300 * k + 9) * values[-1] / values[0])
+    np.testing.assert_allclose(found.distance, expected.distance, rtol=0, atol=limit)
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=4 * limit, atol=limit**2 * 9)
+    assert (found.evaluated < 60 * 300 * k).all()
+
+
+def test_float32_rests_where_its_own_steps_move_nothing():
+    """At η = 10⁻² a step is below the rounding of w long before w* is near, in the plain loop as here."""
+    law, teacher, starts = images(1, 1)
+    single = SampleLoss(law.take(slice(None)).astype(np.float32), teacher.astype(np.float32))
+    settings = {"step": Constant(1e-2), "steps": 200_000, "tolerance": 0.0, "record": 30}
+    found = descend(single, starts.astype(np.float32), **settings)
+    expected = plainly(single, starts.astype(np.float32), step=Constant(1e-2), steps=5000, tolerance=0.0, record=2)
+    double = descend(SampleLoss(law.take(slice(None)), teacher), starts, **settings)
+    assert double.final[0] < 1e-12
+    # No coordinate of a step is above half a unit in the last place: ηλ_min‖Δ‖ ≤ √p u max|w|, and some are not below.
+    assert 1e-7 < found.final[0] < 1e-4
+    assert 0.2 < found.final[0] / expected.final[0] < 5
+    assert found.outcome == expected.outcome == (Outcome.STEP_LIMIT,)
+
+
+def test_float64_iterates_of_a_step_a_run():
+    """A step a run is float64 and makes float64 iterates, which reach w* as far as the labels' roundings let them."""
+    loss, starts, largest = stiff(runs=3, dtype=np.float32)
+    rule = Constant((0.5 / largest, 1.0 / largest, 1.9 / largest))
+    rules = rule, Scaled(rule, 2.0), Constant(1.0)
+    assert [trajectory.rounds(loss, starts, one) for one in rules] == [False, False, True]
+    assert not trajectory.rounds(loss, starts.astype(float), Constant(1.0))
+    settings = {"step": rule, "steps": 40, "tolerance": 0.0}
+    found, expected = descend(loss, starts, **settings), plainly(loss, starts, **settings)
+    np.testing.assert_allclose(found.distance, expected.distance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_labels_that_are_not_the_teachers(k):
+    law, teacher, starts = images(k, 2)
+    labels = np.random.default_rng(21).permutation(SampleLoss(law, teacher).labels)
+    settings = {"step": Constant(0.05), "steps": 300, "record": 30, "stationary": 0.0}
+    found = descend(ImageLoss(law, teacher, labels=labels), starts, **settings)
+    assert found.engine.tolist() == ["reuse"] * 2
+    agree(found, plainly(ImageLoss(law, teacher, labels=labels), starts, **settings), scale=np.linalg.norm(teacher))
+    assert found.loss[-1].min() > 1e-3
+
+
+@pytest.mark.parametrize("normalise", ["mean", "unit"])
+def test_normalised_patches_are_unfolded_where_they_fit(monkeypatch, normalise):
+    law, teacher, starts = images(4, 2, normalise=normalise)
+    settings = {"step": Constant(0.3), "steps": 200, "record": 20}
+    for kind in ("overlapping", "images"):
+        loss = KINDS[kind](law, teacher)
+        found = descend(loss, starts, **settings)
+        assert found.engine.tolist() == ["reuse"] * 2
+        agree(found, plainly(KINDS["array"](law, teacher), starts, **settings), scale=np.linalg.norm(teacher))
+    loss = KINDS["overlapping"](law, teacher)
+    monkeypatch.setattr(known_sides, "BUDGET", 8 * 300 * 4 * 9 - 1)
+    assert engine(loss, starts) == ["loop"] * 2
+    # Patches as they are, in float64, are read where they lie.
+    assert engine(KINDS["overlapping"](images(4, 2)[0], teacher), starts) == ["reuse"] * 2
+
+
+def test_what_was_evaluated_where_nothing_is_used_again():
+    """Every loss on a sample says it: a pass, or as many patches as were looked at."""
+    law, teacher, starts = images(4, 2)
+    settings = {"step": Constant(0.05), "steps": 10, "record": [0]}
+    stream = StreamLoss(Gaussian(9), 1000, teacher, seed=0)
+    assert plainly(KINDS["overlapping"](law, teacher), starts, **settings).evaluated.tolist() == [11 * 1200] * 2
+    assert plainly(stream, starts, **settings).evaluated.tolist() == [11 * 1000] * 2
+    looked = plainly(KINDS["images"](law, teacher), starts, **settings).evaluated
+    assert ((looked > 1200) & (looked < 6 * 1200)).all()
 
 
 # -------------------------------------------------------------------------------------------------------------- sides
@@ -275,7 +463,7 @@ def test_leaps_are_taken(monkeypatch):
 def test_sides_and_sums_along_a_path(k):
     """Whatever the path, what is known is what a look at every patch finds."""
     loss, _ = problem(n=700, k=k, p=4, seed=12)
-    known, rng = trajectory.Known(loss), np.random.default_rng(13)
+    known, rng = known_sides.Known(loss), np.random.default_rng(13)
     w = rng.standard_normal(4)
     known.survey(w)
     for size in [*10.0 ** rng.uniform(-6, -0.5, 200), 0.0, 1e-18, 5.0]:
@@ -312,7 +500,7 @@ def test_a_tie_counts_as_active():
     loss = SampleLoss(
         np.concatenate([[[0.0, 1.0], [0.0, -1.0]], rest]), np.array([1.0, 1.0]), weights=np.full(64, 1 / 64)
     )
-    known = trajectory.Known(loss)
+    known = known_sides.Known(loss)
     known.survey(np.array([0.5, -0.5]))
     for second, sides in ((-0.25, (False, True)), (0.0, (True, True)), (0.25, (True, False)), (0.0, (True, True))):
         known.to(np.array([0.5, second]))
@@ -330,19 +518,22 @@ def test_a_start_at_zero_and_patches_of_zeros():
 
 def test_sums_are_taken_afresh(monkeypatch):
     """After as many terms as there are samples: a filter that goes to and fro past half of the patches."""
-    surveys = []
-    survey = trajectory.Known.survey
-    monkeypatch.setattr(trajectory.Known, "survey", lambda known, w: surveys.append(survey(known, w)))
-    loss, _ = problem(n=200, k=3, seed=16)
-    known, w = trajectory.Known(loss), np.array([1.0, 0.2, -0.4, 0.7])
-    known.survey(w)
-    for turn in range(20):
-        known.to(w if turn % 2 else -w)
-        expected = loss.gradient(known.pattern.w)
-        np.testing.assert_allclose(known.gradient(), expected, rtol=0, atol=200 * 16 * EPS)
-    # 600 flips a turn, of two terms each.
-    assert len(surveys) == 21
-    assert (known.pattern.flips <= 3).all()
+    surveys, renewals = [], []
+    survey, renew = known_sides.Known.survey, known_sides.Known.renew
+    monkeypatch.setattr(known_sides.Known, "survey", lambda known, w: surveys.append(survey(known, w)))
+    monkeypatch.setattr(known_sides.Known, "renew", lambda known: renewals.append(renew(known)))
+    for k in (1, 3):
+        loss, _ = problem(n=200, k=k, seed=16)
+        known, w = known_sides.Known(loss), np.array([1.0, 0.2, -0.4, 0.7])
+        known.survey(w)
+        for turn in range(20):
+            known.to(w if turn % 2 else -w)
+            expected = loss.gradient(known.pattern.w)
+            np.testing.assert_allclose(known.gradient(), expected, rtol=0, atol=200 * 16 * EPS)
+        assert (known.pattern.flips <= 3).all()
+    # 600 flips a turn, of two terms each, of three patches: the samples' own sums are kept, and no patch is looked at.
+    # 200 flips of one neuron, one term each, are too many in every second turn, and then all patches are.
+    assert (len(surveys), len(renewals)) == (1 + 10 + 1, 10 + 20)
 
 
 # ------------------------------------------------------------------------------------------------- which engine, when
@@ -358,12 +549,16 @@ def test_the_engine_is_chosen(monkeypatch):
     monkeypatch.setattr(trajectory, "WORTH", 40 * 2 * loss.patches.size + 1)
     assert engine(loss, starts) == ["loop"] * 2
     assert engine(loss, starts, steps=41) == ["reuse"] * 2
+    # Images, whose loss uses sides again by itself, from so many steps a patch on.
+    monkeypatch.setattr(trajectory, "WORTH", 0)
+    law, teacher, starts = images(4, 1)
+    found = [engine(KINDS["images"](law, teacher), starts, steps=trajectory.LOOKS * 4 - less) for less in (1, 0)]
+    assert found == [["loop"], ["reuse"]]
 
 
 def test_other_objectives_keep_the_loop():
     loss, starts = problem()
-    single = SampleLoss(loss.patches.astype(np.float32), loss.teacher.astype(np.float32))
-    assert engine(single, starts.astype(np.float32)) == ["loop"]
+    assert engine(StreamLoss(Gaussian(4), 2000, loss.teacher, seed=0), starts) == ["loop"]
     assert engine(PopulationLoss(Gaussian(4), loss.teacher), starts) == ["loop"]
     few = SampleLoss(loss.patches[:63], loss.teacher)
     assert engine(few, starts) == ["loop"]
@@ -398,7 +593,7 @@ def test_steps_too_long_for_reuse_go_back_to_the_loop(monkeypatch, rule):
 
 def test_more_patterns_than_the_budget_keep_the_loop(monkeypatch):
     loss, starts = problem(runs=3)
-    monkeypatch.setattr(trajectory, "BUDGET", 2 * trajectory.Known.size(loss))
+    monkeypatch.setattr(trajectory, "BUDGET", 2 * known_sides.Known.size(loss.shape))
     assert engine(loss, starts, step=Admissible(Gaussian(4))) == ["loop"] * 3
     assert engine(loss, starts) == ["reuse"] * 3
 
@@ -406,9 +601,9 @@ def test_more_patterns_than_the_budget_keep_the_loop(monkeypatch):
 def test_memory_is_what_is_stated():
     for k in (1, 3):
         loss, _ = problem(k=k)
-        known = trajectory.Known(loss).pattern
+        known = known_sides.Known(loss).pattern
         held = sum(a.nbytes for a in (known.limit, known.heap, known.s, known.e, known.flips, known.H))
-        assert held == trajectory.Known.size(loss)
+        assert held == known_sides.Known.size(loss.shape)
 
 
 def test_evaluated_counts_passes_of_the_loop():

@@ -82,7 +82,8 @@ def options(macros: dict, architecture: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_step_compiles(size, dtype, architecture, compiled):
     for slope in (True, False):
-        plan = on_device.plan(size[:3], size[3], dtype, slope=slope)
+        # Patches of 576 places are cut from images.
+        plan = on_device.plan(size[:3], size[3], dtype, slope=slope, cut=size[1] == 576)
         code = compiled(cuda.source("filter_step"), options(plan.macros, architecture))
         assert code.startswith(b"\x7fELF")
         assert b"filter_sums" in code
@@ -93,10 +94,11 @@ def test_the_step_compiles(size, dtype, architecture, compiled):
 @pytest.mark.parametrize("real", ["float", "double"])
 @pytest.mark.parametrize(("p", "k", "batch"), [(25, 1, 1), (25, 9, 64), (512, 1, 8)])
 def test_the_minibatch_steps_compile(p, k, batch, real, architecture, compiled):
-    macros = on_device.minibatch_macros(p, k, batch, real)
-    code = compiled(cuda.source("minibatch_steps"), options(macros, architecture))
-    assert code.startswith(b"\x7fELF")
-    assert b"minibatch_steps" in code
+    for rule in range(3) if k > 1 else [0]:
+        macros = on_device.minibatch_macros(p, k, batch, real, rule)
+        code = compiled(cuda.source("minibatch_steps"), options(macros, architecture))
+        assert code.startswith(b"\x7fELF")
+        assert b"minibatch_steps" in code
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -108,8 +110,9 @@ def test_the_exact_sums_and_the_step_compile(architecture, compiled):
         macros = exact_on_device.plane_macros(7, slope=slope)
         assert b"plane_sums" in compiled(cuda.source("plane_sums"), options(macros, architecture))
     for dtype in (np.float32, np.float64):
-        macros = blocks.macros(25, blocks.LONGEST, dtype)
-        assert b"descent_step" in compiled(cuda.source("descent_step"), options(macros, architecture))
+        for rule in range(3):
+            macros = blocks.macros(25, blocks.LONGEST, dtype, rule)
+            assert b"descent_step" in compiled(cuda.source("descent_step"), options(macros, architecture))
 
 
 def test_an_error_is_seen(compiled):

@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theory.descent import Admissible, Constant, Outcome, Prescribed, Scaled, Schedule, blocks, descend
-from theory.distributions import Gaussian, GaussianImages, Watson
+from theory import closeness
+from theory.descent import Admissible, Along, Constant, Outcome, Prescribed, Scaled, Schedule, blocks, descend
+from theory.distributions import ClosePatches, Gaussian, GaussianImages, ImagePatches, Watson
 from theory.kernels import cuda
-from theory.objectives import OverlapLoss, PopulationLoss, SampleLoss, on_device
+from theory.objectives import ImageLoss, OverlapLoss, PopulationLoss, SampleLoss, on_device
 
 EPS = np.finfo(float).eps
 RNG = np.random.default_rng(7)
 Z = RNG.standard_normal((41, 3, 9))
 W_STAR = np.array([1.0, 0.5, 0, 0, -1.0, 0, 0.25, 0, 0])
 W = W_STAR[:, None] + RNG.standard_normal((9, 5)) / 4
+IMAGES = RNG.standard_normal((23, 4, 5))
+CURVE = closeness.curve(ClosePatches(dim=2, k=4, spread=0.3, closeness=0.1))
 
 LOSSES = {
     "sample": lambda dtype: SampleLoss(Z.astype(dtype), W_STAR.astype(dtype)),
     "images": lambda dtype: OverlapLoss(GaussianImages((6, 6), 3), W_STAR),
+    "cut": lambda dtype: SampleLoss(ImagePatches(IMAGES.astype(dtype), 3, (1, 2)), W_STAR.astype(dtype)),
     "gaussian": lambda dtype: PopulationLoss(Gaussian(9), W_STAR),
     "watson": lambda dtype: PopulationLoss(Watson(9, -2.0, axis=W_STAR), W_STAR),
 }
@@ -164,18 +168,80 @@ def test_the_order_of_threads_does_not_matter(device):
     np.testing.assert_array_equal(run(LOSSES["sample"](float), W, device, True).w, found)
 
 
+@pytest.mark.parametrize("kind", ["sample", "cut", "gaussian"])
+@pytest.mark.parametrize(
+    "rule",
+    [Admissible(Gaussian(9)), Scaled(Admissible(Gaussian(9), form="proof"), 3.0), Along(CURVE)],
+    ids=["a", "b", "c"],
+)
+def test_steps_that_follow_the_distance(kind, rule, device):
+    """The device decides by its own distance, the host's but for rounding: a neighbour in the table is rare."""
+    start = W_STAR[:, None] + (W - W_STAR[:, None]) * np.array([0.1, 1.0, 0.3, 2.5, 0.02])
+    found, wanted = (run(LOSSES[kind](float), start, device, on, step=rule, record="all") for on in (True, False))
+    assert device["graphs"] == 1
+    alike(found, wanted, 40 * 300 * EPS)
+    assert np.unique(wanted.step[:-1]).size > 10
+    single = LOSSES["sample"](np.float32)
+    device["on"] = True
+    assert set(descend(single, start.astype(np.float32), step=rule, steps=3).engine) == {"loop"}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overlapping_patches_are_read_from_their_images(dtype, device):
+    device["on"] = True
+    images = RNG.standard_normal((23, 2, 7, 6)).astype(dtype)[:, 1]
+    law = ImagePatches(images, (3, 2), (2, 1))
+    teacher, w = law.take(slice(0, 1))[0, 0], RNG.standard_normal((6, 4)).astype(dtype)
+    loss, whole = SampleLoss(law, teacher), SampleLoss(law.take(slice(None)).astype(float), teacher.astype(float))
+    assert loss.engine(4) == "cuda"
+    assert SampleLoss(ImagePatches(images, 3, normalise="unit"), np.ones(9, dtype=dtype)).engine(4) == "plain"
+    found = loss.gradient(w), loss.value(w)
+    device["on"] = False
+    # 23 · 15 terms of size one.
+    for one, other in zip(found, (whole.gradient(w.astype(float)), whole.value(w.astype(float))), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=23 * 15 * 10 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("fault", [("first[row % K]", "first[0]"), ("entry[entry]", "entry[0] + entry")])
+def test_a_fault_in_where_patches_lie_is_seen(fault, device):
+    whole, loss = cuda.source("filter_step"), LOSSES["cut"](float)
+    device["on"] = False
+    wanted = loss.gradient(W)
+    device["on"], device["source"] = True, ("filter_step", whole.replace("data." + fault[0], "data." + fault[1]))
+    assert device["source"][1] != whole
+    assert np.abs(loss.gradient(W) - wanted).max() > 1e-3
+
+
+def test_an_image_loss_of_a_device_descends_there(device):
+    """With the teacher's labels, and with others."""
+    law = ImagePatches(RNG.standard_normal((23, 5, 5)), 3)
+    for labels in (None, RNG.uniform(0, 1, 23)):
+        device["on"] = True
+        there = ImageLoss(law, W_STAR, labels=labels)
+        device["on"] = False
+        here = ImageLoss(law, W_STAR, labels=labels)
+        settings = {"tolerance": 0.0, "stationary": 0.0}
+        found, wanted = (run(loss, W, device, on, **settings) for loss, on in ((there, True), (here, False)))
+        alike(found, wanted, 40 * 300 * EPS)
+        for attribute in ("power", "curvature"):
+            assert float(getattr(there, attribute)) == pytest.approx(getattr(here, attribute), rel=1e-12)
+        np.testing.assert_allclose(there.hessian(W[:, 0]), here.hessian(W[:, 0]), rtol=0, atol=300 * EPS)
+
+
 def test_what_no_kernel_serves_stays_in_the_loop(device):
-    """Steps that follow the distance, and a loss without kernels."""
+    """Steps of no table, and a loss without kernels."""
     device["on"] = True
     loss = LOSSES["gaussian"](float)
-    assert set(descend(loss, W, step=Admissible(Gaussian(9)), steps=3).engine) == {"loop"}
+    assert set(descend(loss, W, step=lambda progress: 0.1 * progress.distance, steps=3).engine) == {"loop"}
     wide = SampleLoss(np.ones((2, 1, 600)), np.ones(600))
     assert set(descend(wide, np.ones(600), step=Constant(0.1), steps=3).engine) == {"loop"}
 
 
 FAULTS = {
     "the step": ("-= eta *", "-= (REAL)1.02 * eta *"),
-    "the last step of the table": ("t < laid ? t : laid - 1", "0"),
+    "the last step of the table": ("row < laid ? row : laid - 1", "0"),
+    "the angle": ("asin(distance < 1", "(REAL)1.02 * asin(distance < 1"),
+    "the edge": ("edges[middle] > angle", "edges[middle] > (REAL)1.02 * angle"),
     "whose step it is": ("(wide > 1 ? run : 0)", "0"),
     "the norm": ("sqrt(warp_sum(far)) / norm", "sqrt(warp_sum(far))"),
     "near enough": ("distance <= tolerance", "distance <= (REAL)1.02 * tolerance"),
@@ -193,7 +259,8 @@ def agrees(device) -> bool:
     loss = SampleLoss(np.abs(Z), np.abs(W_STAR))
     start = np.stack([-np.ones(9), np.ones(9), np.abs(W_STAR) * 1.1, 4 * np.ones(9)], axis=1)
     settings = {"tolerance": 0.093, "region": 3.0, "stationary": 1e-3, "steps": 21}
-    for rule in (Constant((0.05, 0.01, 0.02, 0.03)), Schedule((0.05, 0.01))):
+    angles = Scaled(Admissible(Gaussian(9)), 0.2), Scaled(Along(CURVE), 0.05)
+    for rule in (Constant((0.05, 0.01, 0.02, 0.03)), Schedule((0.05, 0.01)), *angles):
         wanted, found = (run(loss, start, device, on, step=rule, **settings) for on in (False, True))
         try:
             alike(found, wanted, 1e-9)

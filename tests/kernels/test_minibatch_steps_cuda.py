@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theory.descent import Admissible, Constant, Outcome, Schedule, descend_stochastically
-from theory.distributions import Gaussian, GaussianImages
+from theory import closeness
+from theory.descent import Admissible, Along, Constant, Outcome, Scaled, Schedule, descend_stochastically
+from theory.distributions import ClosePatches, Gaussian, GaussianImages
 from theory.kernels import cuda
 from theory.objectives import FixedSample, FreshSamples, SampleLoss, on_device
 
@@ -15,6 +16,7 @@ RNG = np.random.default_rng(11)
 Z = RNG.standard_normal((37, 3, 40))
 W_STAR = np.eye(40)[0]
 W = W_STAR[:, None] + RNG.standard_normal((40, 5)) / 8
+CURVE = closeness.curve(ClosePatches(dim=2, k=4, spread=0.3, closeness=0.1))
 
 SAMPLERS = {
     "fresh": lambda dtype: FreshSamples(Gaussian(40), W_STAR),
@@ -111,10 +113,62 @@ def test_a_schedule_and_a_recorded_loss(device):
     alike(found, wanted, 50 * 300 * EPS)
 
 
-def test_a_step_that_follows_the_distance_stays_on_the_host(device, monkeypatch):
+@pytest.mark.parametrize("rule", [Admissible(Gaussian(40)), Scaled(Along(CURVE, form="proof"), 0.5)], ids=str)
+def test_a_step_that_follows_the_distance_is_found_on_the_device(rule, device, monkeypatch):
+    """From the device's own distance, in the table that the rule has."""
+    seen, step = [], on_device.minibatch_steps
+    monkeypatch.setattr(on_device, "minibatch_steps", lambda *a, **k: seen.append(k["course"]) or step(*a, **k))
+    found, wanted = (run(SAMPLERS["epochs"](np.float64), W, device, on, step=rule) for on in (True, False))
+    assert wanted.outcome == (Outcome.STEP_LIMIT,) * 5
+    assert {course.rule for course in seen} == {1 if isinstance(rule, Admissible) else 2}
+    alike(found, wanted, 50 * 300 * EPS)
+    assert np.unique(wanted.step[:-1]).size > 5
+
+
+def test_a_rule_without_a_table_stays_on_the_host(device, monkeypatch):
     monkeypatch.setattr(on_device, "minibatch_steps", None)
-    found = run(SAMPLERS["epochs"](np.float64), W, device, True, step=Admissible(Gaussian(40)))
+    found = run(SAMPLERS["epochs"](np.float64), W, device, True, step=lambda progress: 0.01 * progress.distance)
     assert found.outcome == (Outcome.STEP_LIMIT,) * 5
+    single = SAMPLERS["epochs"](np.float32)
+    assert (
+        run(single, W.astype(np.float32), device, True, step=Admissible(Gaussian(40)), steps=3).taken.tolist()
+        == [3] * 5
+    )
+
+
+def test_a_fault_in_the_distance_is_seen(device):
+    """Two per cent farther away, the steps of the table are others."""
+    whole, rule = cuda.source("minibatch_steps"), Admissible(Gaussian(40))
+    wanted = run(SAMPLERS["epochs"](np.float64), W, device, False, step=rule).w
+    device["source"] = whole.replace("place(0, sqrt(square) / norm", "place(0, (REAL)1.02 * sqrt(square) / norm")
+    assert device["source"] != whole
+    found = run(SAMPLERS["epochs"](np.float64), W, device, True, step=rule).w
+    assert np.abs(found - wanted).max() > 1e-6
+
+
+def test_memory_for_fewer_runs_changes_no_bit(device, monkeypatch):
+    """Half of the runs, and half of those, draw what they would have drawn together."""
+    sampler, tried = SAMPLERS["epochs, noise"](np.float64), []
+    whole, draw = run(sampler, W, device, True), FixedSample.draw
+
+    def scarce(self, streams, batch):
+        found = draw(self, streams, batch)
+        tried.append(len(streams))
+        if len(streams) > 2:
+            raise MemoryError
+        return found
+
+    monkeypatch.setattr(FixedSample, "draw", scarce)
+    found = run(sampler, W, device, True)
+    for field in ("w", "loss", "step", "taken"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(whole, field))
+    # Forty squares, which NumPy may add in another order.
+    np.testing.assert_allclose(found.distance, whole.distance, rtol=40 * EPS)
+    assert tried[:3] == [5, 2, 2]
+    assert 3 in tried
+    monkeypatch.setattr(FixedSample, "draw", lambda *given: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        run(sampler, W, device, True)
 
 
 FAULTS = {

@@ -185,7 +185,7 @@ def test_a_run_that_ends_leaves_the_others_their_sides(monkeypatch):
     w = np.random.default_rng(9).standard_normal((25, 5))
     fast.gradient(w)
     looked, to = [], Sides.to
-    monkeypatch.setattr(Sides, "to", lambda here, w: looked.append(to(here, w)))
+    monkeypatch.setattr(Sides, "to", lambda here, w: looked.append(to(here, w)) or looked[-1])
     fast.gradient(w[:, [4, 1, 2]])
     fast.value(w[:, [0, 3]])
     assert looked == [0] * 5

@@ -395,3 +395,24 @@ def test_refused_in_one_line(case):
     with pytest.raises(BadInput, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_memory_for_fewer_runs_at_once(monkeypatch):
+    """Where the arrays of all runs do not fit, those of half of them do, or of half of those; each is its own."""
+    law = GRIDS["image, stride 1"]
+    teacher, w = problem(law, runs=13)
+    loss, tried, view = OverlapLoss(law, teacher), [], OverlapLoss._view
+    wanted = loss.gradient(w), loss.value(w)
+
+    def scarce(self, w):
+        tried.append(w.shape[1])
+        if w.shape[1] > 3:
+            raise MemoryError
+        return view(self, w)
+
+    monkeypatch.setattr(OverlapLoss, "_view", scarce)
+    monkeypatch.setattr(overlap, "BLOCK", 13 * loss._index.shape[0])
+    # The sums of one run are as long as before.
+    np.testing.assert_allclose(loss.gradient(w), wanted[0], rtol=0, atol=100 * EPS)
+    np.testing.assert_allclose(loss.value(w), wanted[1], rtol=0, atol=100 * EPS)
+    assert tried[:3] == [13, 6, 3]

@@ -188,3 +188,21 @@ def test_memory_does_not_grow_with_the_sample():
     run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=120)
     # 400,000 samples take 76 MiB at once. One block a thread and what waits of them: a few of 2 MiB.
     assert int(run.stdout) < 32 * 1024
+
+
+def test_memory_for_smaller_blocks(small, monkeypatch):
+    """A block of eight units does not fit, nor does one of four: two are taken, as if they had been asked for."""
+    law, w, tried, part = Gaussian(4), filters(Gaussian(4)), [], StreamLoss.part
+    loss = StreamLoss(law, 1000, teacher(law), seed=5, block=400)
+    wanted = StreamLoss(law, 1000, teacher(law), seed=5, block=100).gradient(w)
+
+    def scarce(self, block, units=None):
+        tried.append(units)
+        if units > 2:
+            raise MemoryError
+        return part(self, block, units)
+
+    monkeypatch.setattr(StreamLoss, "part", scarce)
+    with arrays.limited(1):
+        np.testing.assert_array_equal(loss.gradient(w), wanted)
+    assert tried == [8, 4] + [2] * 10

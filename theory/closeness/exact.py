@@ -215,6 +215,10 @@ class Curve:
         xp = array_namespace(angle)
         return xp.take(xp.asarray(self._steps[form]), self._above(angle), axis=0)
 
+    def table(self, form: Form = "paper") -> tuple[np.ndarray, np.ndarray]:
+        """The step at each tabulated angle, and the angles that are there, of which an angle takes the next larger."""
+        return self._steps[form], self._angles
+
     def _above(self, angle: Float[Any, "*shape"]) -> Any:
         xp = array_namespace(angle)
         # Strictly above: at the angle itself a patch may have gone over. The last has no next.

@@ -1,7 +1,8 @@
 r"""Gradient descent on a CUDA device in blocks of steps: the host looks at the runs between two blocks, not two steps.
 
 A step is the objective's own kernels and ``theory/kernels/descent_step.cu``, which notes where every run is, whether it
-is over, and else takes it a step on. Blocks grow to ``LONGEST`` steps; from the second such block on a block is one
+is over, and else takes it a step on, whose length it finds in a table: by the iteration, or where the rule looks at the
+distance, by its own. Blocks grow to ``LONGEST`` steps; from the second such block on a block is one
 CUDA graph. What is to be recorded is computed from the noted iterates at the end of a block, by what records them
 elsewhere, so that iterates, records and outcomes are those of the plain loop but for rounding, each run's at its own
 step.
@@ -19,8 +20,8 @@ from jaxtyping import Float, Int
 from theory.arrays import halving, to_numpy
 from theory.descent.gradient import _Limits, _norm, _Recorder, _Runs, _Whole
 from theory.descent.outcome import Outcome
-from theory.descent.steps import Constant, Scaled, StepRule
-from theory.descent.trajectory import _laid
+from theory.descent.steps import Constant, Progress, Scaled, StepRule, Tabled, by_angle
+from theory.descent.trajectory import laid_out
 from theory.kernels import cuda
 from theory.objectives.on_device import lives_there
 
@@ -35,7 +36,7 @@ WARP = 32
 
 
 def serves(objective: Any, runs: _Runs, rule: StepRule) -> bool:
-    """Whether every step is known beforehand, and the objective has kernels for these runs."""
+    """Whether every step is in a table, and the objective has kernels for these runs."""
     if not lives_there(runs.w) or not hasattr(objective, "launches") or _table(rule, runs) is None:
         return False
     return objective.launches(runs.w, array_namespace(runs.w).empty_like(runs.w)) is not None
@@ -43,20 +44,20 @@ def serves(objective: Any, runs: _Runs, rule: StepRule) -> bool:
 
 def loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder, still: float) -> None:
     """Descend the runs until each has ended."""
-    laid = _table(rule, runs)
-    assert laid is not None, "serves() was not asked"
+    table = _table(rule, runs)
+    assert table is not None, "serves() was not asked"
     runs.engine[runs.index] = "blocks"
     trail = halving(lambda steps: _room(runs.w, steps), max(1, min(LONGEST, HELD // runs.w.size)))
     whole, most, t, count, block = _Whole(objective, runs), trail.shape[0], 0, FIRST // 2, None
     while runs.index.size:
-        block = block or _Block(objective, runs, laid, limits, still, t, trail)
+        block = block or _Block(objective, runs, table, limits, still, t, trail)
         count = min(2 * count, most, limits.steps + 1 - t)
         block.advance(count)
         whole.count(runs.index, count)
         taken, over, distance = to_numpy(block.fate)
         marks = recorder.iterations[(recorder.iterations >= t) & (recorder.iterations < t + count)]
         mark, column = np.nonzero(marks[:, None] <= taken)
-        _record(block, marks[mark], column, runs.index[column], laid, objective, recorder, taken[column])
+        _record(block, marks[mark], column, runs.index[column], rule, objective, recorder, taken[column])
         whole.count(runs.index[column], 1)
         t += count
         if np.any(over):
@@ -64,16 +65,19 @@ def loop(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
             block = None
 
 
-def _table(rule: StepRule, runs: _Runs) -> Float[np.ndarray, "steps runs"] | None:
-    """The steps of all runs, of which the last goes on for ever, in one column if they share them."""
+def _table(rule: StepRule, runs: _Runs) -> Tabled | None:
+    """Where the rule's steps stand, the last of which goes on for ever."""
+    if found := by_angle(rule):
+        # Steps that follow a distance in float32 are float64, one a run.
+        return found if runs.w.dtype == np.float64 else None
     inner: Any = rule
     while isinstance(inner, Scaled):
         inner = inner.rule
     own = isinstance(inner, Constant) and isinstance(inner.eta, tuple)
     if own and runs.w.dtype != np.float64:  # a step a run is a float64, and so are the iterates that it makes
         return None
-    columns = [_laid(rule, run) for run in (range(len(runs.taken)) if own else [0])]
-    return None if columns[0] is None else np.array(columns, dtype=float).T
+    columns = [laid_out(rule, run) for run in (range(len(runs.taken)) if own else [0])]
+    return None if columns[0] is None else Tabled(0, np.array(columns, dtype=float).T)
 
 
 def _room(w: Float[Any, "p runs"], steps: int) -> Float[Any, "steps numbers"]:
@@ -85,7 +89,7 @@ class _Block:
     """The runs still going, in memory of their own that stays where it is, and what takes them a step on."""
 
     def __init__(
-        self, objective: Any, runs: _Runs, laid: np.ndarray, limits: _Limits, still: float, t: int, trail: Any
+        self, objective: Any, runs: _Runs, table: Tabled, limits: _Limits, still: float, t: int, trail: Any
     ) -> None:
         xp, most = array_namespace(runs.w), trail.shape[0]
         self.w = xp.asarray(runs.w, copy=True, order="C")
@@ -95,14 +99,16 @@ class _Block:
         self.fate[0, :] = t
         slope = xp.empty_like(self.w)
         self._slope = objective.launches(self.w, slope)
-        own = laid[:, runs.index] if laid.shape[1] > 1 else laid
+        own = table.steps[:, runs.index] if table.steps.shape[1] > 1 else table.steps
+        # A null pointer is a number of its size.
+        edges = np.int64(0) if table.edges is None else xp.asarray(np.ascontiguousarray(table.edges, dtype=dtype))
         teacher = xp.ascontiguousarray(xp.astype(objective.teacher, dtype))
-        tables = teacher, xp.asarray(np.ascontiguousarray(own, dtype=dtype))
+        tables = teacher, xp.asarray(np.ascontiguousarray(own, dtype=dtype)), edges
         numbers = (np.int64(number) for number in (*own.shape, count, limits.steps))
         norm = float(_norm(objective.teacher[:, None], xp)[0])
         ends = (dtype.type(number) for number in (norm, limits.tolerance, limits.region, still))
         self._arguments = (self.w, slope, *tables, *numbers, *ends, self.fate, self.trail)
-        self._step = cuda.load("descent_step", macros(p, most, dtype)).get_function("descent_step")
+        self._step = cuda.load("descent_step", macros(p, most, dtype, table.rule)).get_function("descent_step")
         self._most, self._full = most, 0
         self._graph: Callable[[], None] | None = None
 
@@ -123,9 +129,9 @@ class _Block:
             self._step((self.w.shape[1],), (WARP,), self._arguments)
 
 
-def macros(p: int, rows: int, dtype: Any) -> dict[str, Any]:
+def macros(p: int, rows: int, dtype: Any, rule: int = 0) -> dict[str, Any]:
     """The macros of the kernel."""
-    return {"REAL": "float" if np.dtype(dtype) == np.float32 else "double", "P": p, "ROWS": rows}
+    return {"REAL": "float" if np.dtype(dtype) == np.float32 else "double", "P": p, "ROWS": rows, "RULE": rule}
 
 
 def _record(
@@ -133,7 +139,7 @@ def _record(
     when: Int[np.ndarray, " marks"],
     column: Int[np.ndarray, " marks"],
     run: Int[np.ndarray, " marks"],
-    laid: Float[np.ndarray, "steps runs"],
+    rule: Any,
     objective: Any,
     recorder: _Recorder,
     taken: Float[np.ndarray, " marks"],
@@ -146,7 +152,8 @@ def _record(
     distance = _norm(w - teacher, xp) / float(_norm(teacher, xp)[0])
     place = np.searchsorted(recorder.iterations, when)
     recorder.states(place, run, objective, w, distance)
-    etas = laid[np.minimum(when, len(laid) - 1), run if laid.shape[1] > 1 else 0]
+    far = to_numpy(distance)
+    etas = np.array([float(np.ravel(rule(Progress(int(t), far[[i]], run[[i]])))[0]) for i, t in enumerate(when)])
     recorder.columns[3, place, run] = np.where(when < taken, etas, np.nan)
 
 

@@ -35,10 +35,10 @@ class Descent:
     ``distance`` is ‖w − w*‖/‖w*‖, ``angle`` ∠(w, w*) in radians, ``loss`` ℓ(w) and ``step`` η_t, at the recorded
     ``iterations``; NaN once a run has ended. ``outcome``, ``taken`` (steps taken), ``final`` (its last relative
     distance) and the last ``w`` are one a run. So are ``evaluated``, how many activations w·Zₙᵢ of a sample's patches
-    were really computed (n k in every pass over it; 0 if the objective has no sample), and ``engine``: "loop" for
-    passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as they are in
-    long descents on large samples, "reuse, then loop" where steps became too long for that, or "blocks" where a CUDA
-    device took many steps by itself (:mod:`theory.descent.blocks`).
+    were really computed (n k in every pass over it, of images those looked at; 0 without a sample), and ``engine``:
+    "loop" for passes over everything, "reuse" where activations were used again (:mod:`theory.descent.trajectory`), as
+    they are in long descents on large samples, "reuse, then loop" where steps became too long for that, or "blocks"
+    where a CUDA device took many steps by itself (:mod:`theory.descent.blocks`).
     """
 
     iterations: Float[np.ndarray, " points"] | Any
@@ -252,7 +252,7 @@ class _Whole:
     def __init__(self, objective: Any, runs: _Runs) -> None:
         self.teacher = objective.teacher
         self._objective, self._runs = objective, runs
-        self._pass = math.prod(objective.patches.shape[:2]) if hasattr(objective, "patches") else 0
+        self._pass = math.prod(objective.shape[:2]) if hasattr(objective, "shape") else 0
 
     def count(self, runs: np.ndarray, passes: int) -> None:
         """So many passes more for each of these runs, of which one may be there several times."""
@@ -260,18 +260,21 @@ class _Whole:
 
     def gradient(self, w: Any) -> Any:
         """∇ℓ(w) of the runs still going."""
-        self._runs.evaluated[self._runs.index] += self._pass
-        return self._objective.gradient(w)
+        return self._counted(self._objective.gradient(w))
 
     def value(self, w: Any) -> Any:
         """ℓ(w) of the runs still going."""
-        self._runs.evaluated[self._runs.index] += self._pass
-        return self._objective.value(w)
+        return self._counted(self._objective.value(w))
+
+    def _counted(self, found: Any) -> Any:
+        """What was found, after a pass, or as many looks as the objective says that it took for each run."""
+        self._runs.evaluated[self._runs.index] += getattr(self._objective, "looked", self._pass)
+        return found
 
 
 def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder) -> None:
     """The loop, until the steps are short enough for another engine, if the objective has one that is worth it."""
-    from theory.descent import blocks, trajectory
+    from theory.descent import blocks, lean, trajectory
 
     if blocks.serves(objective, runs, rule):
         blocks.loop(objective, runs, rule, limits, recorder, limits.still(objective))
@@ -279,8 +282,10 @@ def _run(objective: Any, runs: _Runs, rule: StepRule, limits: _Limits, recorder:
     whole, pause = _Whole(objective, runs), None
     if trajectory.worthwhile(objective, runs.index.size, limits.steps):
         pause = trajectory.calm
-    still = limits.still(objective)
-    t = _loop(whole, runs, rule, limits, recorder, still, pause=pause)
+    still, ahead = limits.still(objective), None
+    if pause is None:
+        ahead = lean.ahead(objective, whole, runs, rule, limits, recorder, still)
+    t = _loop(whole, runs, rule, limits, recorder, still, pause=pause, ahead=ahead)
     if runs.index.size:
         trajectory.descend_calmly(objective, runs, rule, limits, recorder, still, t)
 
@@ -294,15 +299,18 @@ def _loop(
     still: float,
     start: int = 0,
     pause: Callable[[Any, Any, Any], bool] | None = None,
+    ahead: Callable[[int, Any, float], int] | None = None,
 ) -> int:
     """From iteration ``start`` until all runs have ended, or ``pause(w, η, ∇ℓ(w))`` says so; returns the iteration.
 
-    It is asked at iterations 0, 1, 2, 4, 8, …
+    It is asked at iterations 0, 1, 2, 4, 8, … What goes ``ahead`` says which iteration is the next that may be a last.
     """
     xp = array_namespace(runs.w)
     teacher = objective.teacher[:, None]
     norm = float(_norm(teacher, xp)[0])
-    for t in range(start, limits.steps + 1):
+    t = start - 1
+    while t < limits.steps:
+        t = t + 1 if ahead is None else ahead(t + 1, runs, norm)
         distance = _norm(runs.w - teacher, xp) / norm
         recorder.state(t, runs.index, objective, runs.w, distance)
         # NaN compares false: ~(d ≤ region) catches it as well, before a gradient is asked for there.

@@ -13,15 +13,19 @@ from array_api_compat import array_namespace
 from theory.arrays import to_numpy
 from theory.descent.gradient import _Limits, _norm, _Recorder, _Runs
 from theory.descent.outcome import Outcome
-from theory.descent.steps import Constant, Prescribed, Progress, Scaled, Schedule
+from theory.descent.steps import Constant, Prescribed, Progress, Scaled, Schedule, by_angle
+from theory.objectives.on_device import Course
 
 
-def laid_out(rule: Any) -> bool:
-    """Whether every step of the rule is known beforehand.
+def laid_out(rule: Any, dtype: Any = np.float64) -> bool:
+    """Whether every step of the rule is known beforehand, or stands in a table by the distance.
 
     >>> laid_out(Scaled(Schedule((0.5, 0.1)), 2.0)), laid_out(lambda progress: progress.distance)
     (True, False)
     """
+    if by_angle(rule):
+        # In float32 such steps are float64, one a run, and so are the plain loop's iterates.
+        return bool(dtype == np.float64)
     while isinstance(rule, Scaled):
         rule = rule.rule
     return isinstance(rule, Constant | Schedule | Prescribed)
@@ -45,13 +49,23 @@ def loop(group: Any, runs: _Runs, rule: Any, limits: _Limits, recorder: _Recorde
         # As far as the next record, the end of what is drawn at once, and the last step.
         recorded = recorder.iterations[np.searchsorted(recorder.iterations, t, side="right") :][:1]
         last = min([*recorded.tolist(), t + group.left(t), limits.steps])
-        etas = [_step(rule, step, runs.index + group.first) for step in range(t, last)]
-        recorder.step(t, runs.index, etas[0])
-        runs.w, taken = group.advance(t, runs.w, runs.index, np.stack(etas), ends)
-        _end_early(t, runs, taken, len(etas), limits, teacher, norm)
+        if t in recorder.place:
+            recorder.step(
+                t, runs.index, rule(Progress(t, to_numpy(distance)[~to_numpy(over)], runs.index + group.first))
+            )
+        course = _course(rule, range(t, last), runs.index + group.first, norm)
+        runs.w, taken = group.advance(t, runs.w, runs.index, course, ends)
+        _end_early(t, runs, taken, course.steps, limits, teacher, norm)
         if runs.index.size == 0:
             return
-        t += len(etas)
+        t += course.steps
+
+
+def _course(rule: Any, when: range, index: np.ndarray, norm: float) -> Course:
+    """The steps at these iterations, if not the table that they stand in."""
+    if table := by_angle(rule):
+        return Course(len(when), table.steps[:, 0], table.rule, table.edges, norm)
+    return Course(len(when), np.stack([_step(rule, t, index) for t in when]))
 
 
 def _step(rule: Any, t: int, index: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from theory import checks
@@ -62,6 +63,39 @@ class Schedule:
         return self.etas[min(progress.iteration, len(self.etas) - 1)]
 
 
+class AngleTable(NamedTuple):
+    """Steps by the angle φ_t, for a device that decides by itself: at ⌈φ/(π/2) · last⌉, or at the first larger edge."""
+
+    steps: Any
+    edges: Any = None
+
+
+class Tabled(NamedTuple):
+    """All steps that a rule may take: by the iteration (rule 0), or by the angle (1, or 2 where edges are told).
+
+    The rows of ``steps`` are the iterations' or the angles', the last for all beyond it; its columns the runs', or one.
+    """
+
+    rule: int
+    steps: np.ndarray
+    edges: Any = None
+
+
+def by_angle(rule: Any) -> Tabled | None:
+    """The table of a rule that looks at the distance alone, if it has one.
+
+    >>> by_angle(Constant(0.5)), by_angle(Scaled(Schedule((0.5, 0.1)), 2.0))
+    (None, None)
+    """
+    factor = 1.0
+    while isinstance(rule, Scaled):
+        factor, rule = rule.factor * factor, rule.rule
+    found = getattr(rule, "table", None)
+    if not isinstance(found, AngleTable):
+        return None
+    return Tabled(1 if found.edges is None else 2, found.steps[:, None] * factor, found.edges)
+
+
 @dataclass(frozen=True)
 class Admissible:
     """The adaptive step of Theorem 2.2: η_t = γ(φ_t) / (2 (L + 4β(φ_t))²), sin φ_t = ‖w_t − w*‖/‖w*‖.
@@ -85,6 +119,11 @@ class Admissible:
         xp = array_namespace(progress.distance)
         phi = xp.asin(xp.clip(progress.distance, 0.0, 1.0))
         return self._curve.step(phi) * (1.0 if self.form == "paper" else 2.0)
+
+    @property
+    def table(self) -> AngleTable:
+        """All steps that it may take."""
+        return AngleTable(self._curve.steps * (1.0 if self.form == "paper" else 2.0))
 
 
 class Stepping(Protocol):
@@ -121,6 +160,11 @@ class Along:
     def __call__(self, progress: Progress) -> Any:
         xp = array_namespace(progress.distance)
         return self.curve.step(xp.asin(xp.clip(progress.distance, 0.0, 1.0)), self.form)
+
+    @property
+    def table(self) -> AngleTable | None:
+        """All steps that it may take, if its curve has a table of them."""
+        return AngleTable(*self.curve.table(self.form)) if hasattr(self.curve, "table") else None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import fields
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from theory.descent.gradient import (
 )
 from theory.descent.outcome import Outcome
 from theory.descent.steps import Progress, StepRule
+from theory.objectives.on_device import Course
 
 HELD = 1 << 23
 """Numbers that all runs of a group hold at once: 64 MiB in float64. More runs are descended one group after another."""
@@ -133,16 +135,26 @@ def descend_stochastically(
     _check_step(step, w.shape[1])
     recorded, length = _iterations(record, limits.steps), max(1, HELD // sampler.numbers(batch))
     streams = [np.random.Generator(np.random.Philox(seed)) for seed in _seeds(rng, w.shape[1])]
-    groups = []
-    for first in range(0, w.shape[1], length):
-        last = min(w.shape[1], first + length)
-        group, runs = _Group(sampler, batch, streams[first:last], first), _Runs(w[:, first:last])
+    loss = _Unknown(sampler.teacher) if objective is None else objective
+
+    def descended(first: int, last: int) -> list[Descent]:
+        """These runs, in one group if memory suffices, else in halves: a run's numbers are its own stream's alone."""
+        group, runs = _Group(sampler, batch, deepcopy(streams[first:last]), first), _Runs(w[:, first:last])
         recorder = _Recorder(recorded, runs.index.size)
-        with np.errstate(**QUIET):
-            loss = _Unknown(sampler.teacher) if objective is None else objective
-            loop = on_device.loop if on_device.laid_out(step) and group.on_device(w) else _loop
+        try:
+            loop = on_device.loop if on_device.laid_out(step, w.dtype) and group.on_device(w) else _loop
             loop(group, runs, step, limits, recorder, loss)
-        groups.append(_descent(runs, recorder, None))
+        except MemoryError:
+            middle = (first + last) // 2
+            if middle == first:
+                raise
+            return descended(first, middle) + descended(middle, last)
+        return [_descent(runs, recorder, None)]
+
+    groups = []
+    with np.errstate(**QUIET):
+        for first in range(0, w.shape[1], length):
+            groups += descended(first, min(w.shape[1], first + length))
     return _joined(groups)
 
 
@@ -194,10 +206,10 @@ class _Group:
         """Steps from t to the end of its stretch."""
         return self._stretch - t % self._stretch
 
-    def advance(self, t: int, w: Any, index: np.ndarray, etas: np.ndarray, ends: tuple[float, float]) -> Any:
+    def advance(self, t: int, w: Any, index: np.ndarray, course: Course, ends: tuple[float, float]) -> Any:
         """The runs after the steps t, t + 1, … of ``etas``, and how many each took before ‖w − w*‖² left the limits."""
         rows, part = self._place(t, index)
-        return self._sampler.advance(w, self._drawn, rows, part, etas, ends)
+        return self._sampler.advance(w, self._drawn, rows, part, course, ends)
 
 
 def _loop(group: _Group, runs: _Runs, rule: StepRule, limits: _Limits, recorder: _Recorder, objective: Any) -> None:

@@ -275,7 +275,7 @@ class ImagePatches:
     Parameters
     ----------
     images
-        Shape (n, h, w), or (n, d) for signals, n at least 1. Floating-point NumPy images are held, not copied.
+        Shape (n, h, w), or (n, d) for signals, n at least 1. Floating-point images are held where they are, not copied.
     filter_size, stride
         A whole number, or one an axis: see :class:`PatchGrid`.
     normalise
@@ -293,12 +293,13 @@ class ImagePatches:
     ((2, 4, 9), 'image_patches(1,6x6,3x3,3x3,unit)')
     """
 
-    images: Float[np.ndarray, "n ..."]
+    images: Float[Any, "n ..."]
     grid: PatchGrid
     normalise: str
 
     def __init__(self, images: Any, filter_size: Any, stride: Any = 1, *, normalise: str = "none") -> None:
-        held = checks.moderate("images", checks.array("images", images, np, ndim=(2, 3)), np)
+        xp = shared_namespace("images", images, images)
+        held = checks.moderate("images", checks.array("images", images, xp, ndim=(2, 3)), xp)
         checks.integer("number of images", held.shape[0], least=1)
         normalised(np.ones(1), normalise)
         object.__setattr__(self, "images", held)
@@ -326,8 +327,9 @@ class ImagePatches:
         return f"image_patches({self.n},{self.grid.text},{self.normalise})"
 
     def take(self, which: Any, *, xp: Any = np) -> Float[Any, "m k p"]:
-        """The patches of the images at these indices, or in this slice."""
-        return normalised(_vectors(xp.asarray(self.images[which]), self.grid), self.normalise)
+        """The patches of the images at these indices, or in this slice, on ``xp`` if the images are on NumPy."""
+        found = self.images[which]
+        return normalised(_vectors(xp.asarray(found) if is_numpy_array(found) else found, self.grid), self.normalise)
 
     def sample(self, n: int, *, rng: np.random.Generator, xp: Any = np) -> Float[Any, "n k p"]:
         """The patches of n images, drawn independently and with replacement."""

@@ -27,13 +27,17 @@ DOWN, UP = 1 - 2.0**-22, 1 + 2.0**-22
 PATH, WINDOW, Q, DISTANCE, C = range(5)
 """Places in ``number``: the clock, the limit up to which patches are in the heap, q, ‖Δ‖/‖w*‖ at the end, and c."""
 
-SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED = range(7)
+SIZE, OFF, UPDATES, LOOKED, T, MARK, AIMED, STRIDE, GIVEN, SINGLE = range(10)
 """Places in ``count``: patches in the heap, patches whose side is not the teacher's, terms added to H since it was
-summed, patches looked at, the iteration, the next one to record, and patches looked at when D was chosen."""
+summed, patches looked at, the iteration, the next one to record, and patches looked at when D was chosen; numbers from
+one sample to the next, and whether labels are not the teacher's, and whether w is rounded to float32."""
 
 OVER, STALLED, STALE, RESTLESS, FREE, PAUSED = range(6)
 """Why ``advance`` came back: the run is over, at rest, its sums want taking afresh, too many patches are looked at,
 nothing will change sides for long, or it was to pause."""
+
+SWING = 4
+"""Of the last move, from the nearest limit: so far away, a filter that goes to and fro may do so for long."""
 
 LEAN, AGAIN = 0.1, 8
 """c of a filter that goes one way; and one in so many patches is looked at before another D is chosen, for which all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -11,9 +12,13 @@ OPTIONS = ("-std=c++17", "--fmad=true")
 """Of the compiler. Products and sums are plain fused multiply-adds: no TF32, no approximate division."""
 
 
+INCLUDE = re.compile(r'^#include "(\w+)\.cu"\n', re.MULTILINE)
+
+
 def source(name: str) -> str:
-    """The text of ``name``.cu."""
-    return (files("theory.kernels") / f"{name}.cu").read_text(encoding="utf-8")
+    """The text of ``name``.cu, with what it includes of the others."""
+    text = (files("theory.kernels") / f"{name}.cu").read_text(encoding="utf-8")
+    return INCLUDE.sub(lambda found: source(found[1]), text)
 
 
 def defines(macros: dict[str, Any]) -> tuple[str, ...]:

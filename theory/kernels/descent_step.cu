@@ -5,7 +5,9 @@
 // relative to that of 0. A run that is over stays where it is, and so stays over. What is launched does not depend on t:
 // many steps are as many launches of the same.
 //
-// From the compiler's command line: REAL, P, ROWS.
+// From the compiler's command line: REAL, P, ROWS, RULE.
+
+#include "step_rule.cu"
 
 #define WARP 32
 #define ALL 0xffffffffu
@@ -21,8 +23,8 @@ __device__ __forceinline__ REAL warp_sum(REAL value)
 // A warp has a run: column blockIdx.x of w (P, runs), slope, each row of trail (P, runs), and fate (3, runs). etas is
 // (laid, wide), its last row for ever, one column for all runs or one a run.
 extern "C" __global__ void __launch_bounds__(WARP)
-    descent_step(REAL *w, const REAL *slope, const REAL *teacher, const REAL *etas, long long laid, long long wide,
-                 long long runs, long long steps, REAL norm, REAL tolerance, REAL region, REAL still, double *fate,
+    descent_step(REAL *w, const REAL *slope, const REAL *teacher, const REAL *etas, const REAL *edges, long long laid,
+                 long long wide, long long runs, long long steps, REAL norm, REAL tolerance, REAL region, REAL still, double *fate,
                  REAL *trail)
 {
     const long long run = blockIdx.x, t = (long long)fate[run];
@@ -39,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(WARP)
     const bool over = distance <= tolerance || !(distance <= region) || t == steps;
     const bool stalled = sqrt(warp_sum(steep)) <= still;
     if (!over && !stalled) {
-        const REAL eta = etas[(t < laid ? t : laid - 1) * wide + (wide > 1 ? run : 0)];
+        const REAL eta = etas[place(t, distance, edges, laid) * wide + (wide > 1 ? run : 0)];
         for (int a = threadIdx.x; a < P; a += WARP)
             w[a * runs + run] -= eta * slope[a * runs + run];
     }

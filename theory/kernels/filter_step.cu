@@ -8,7 +8,9 @@
 // registers while the response grows, so that each patch is read once. There is no atomic: a block writes its sums to a
 // row of its own, and `gather` adds the rows in an order that follows from their numbers alone.
 //
-// From the compiler's command line: REAL, P, K, SLOPE (1 gradient, 0 value), THREADS, PARTS (threads a patch), SLICE
+// Patches lie apart by strides, or, cut from images that they overlap in, begin at first[i] with entry j at entry[j].
+//
+// From the compiler's command line: REAL, P, K, SLOPE (1 gradient, 0 value), CUT (1 images), THREADS, PARTS (threads a patch), SLICE
 // (entries a thread), RUNS (runs side by side), LANES, CHUNK (patches of a lane in shared memory), PITCH (vectors from
 // one lane there to the next), ROWS (of sums in `gather`).
 
@@ -29,6 +31,7 @@ struct alignas(16) Vector {
 
 struct Samples {
     const REAL *z, *labels, *weights;
+    const long long *first, *entry;
     long long n, along_n, along_k, along_p;
 };
 
@@ -43,7 +46,8 @@ __device__ __forceinline__ void fill(const Samples &data, long long first, long 
         const long long sample = first + lane * per + row / K;
         REAL value = 0;
         if (entry < P && row < rows && sample < data.n)
-            value = data.z[sample * data.along_n + (row % K) * data.along_k + entry * data.along_p];
+            value = data.z[sample * data.along_n + (CUT ? data.first[row % K] + data.entry[entry]
+                                                        : row % K * data.along_k + entry * data.along_p)];
         tile[(lane * PITCH + (chunk * PARTS + entry / SLICE) * VECTORS) * WIDE + entry % SLICE] = value;
     }
     for (int at = threadIdx.x; at < LANES * CHUNK; at += THREADS) {
@@ -65,13 +69,13 @@ __device__ __forceinline__ REAL shared_sum(REAL value, int from, int to)
 
 // Unit `first_unit + blockIdx.x` of LANES * per samples, runs from blockIdx.y * RUNS on: row blockIdx.x of `parts`.
 extern "C" __global__ void __launch_bounds__(THREADS)
-    filter_sums(const REAL *z, long long along_n, long long along_k, long long along_p, const REAL *labels,
-                const REAL *weights, const REAL *w, long long n, long long runs, long long per, long long first_unit,
+    filter_sums(const REAL *z, long long along_n, long long along_k, long long along_p, const long long *first_at,
+                const long long *entry_at, const REAL *labels, const REAL *weights, const REAL *w, long long n, long long runs, long long per, long long first_unit,
                 REAL *parts)
 {
     __shared__ Vector tile[TILE];
     __shared__ REAL sides[2 * LANES * CHUNK];
-    const Samples data = {z, labels, weights, n, along_n, along_k, along_p};
+    const Samples data = {z, labels, weights, first_at, entry_at, n, along_n, along_k, along_p};
     const int part = threadIdx.x % PARTS, column = threadIdx.x / PARTS % RUNS, lane = threadIdx.x / TEAM;
     const long long run = (long long)blockIdx.y * RUNS + column;
     const long long first = (first_unit + blockIdx.x) * LANES * per;

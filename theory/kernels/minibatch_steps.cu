@@ -6,7 +6,9 @@
 // their order. A run stops, and is never touched again, at the first step where it is over: where its squared distance
 // from w* is at most `least`, or not at most `most`.
 //
-// From the compiler's command line: REAL, P, K, EACH (entries a lane), WARPS (of a block).
+// From the compiler's command line: REAL, P, K, EACH (entries a lane), WARPS (of a block), RULE.
+
+#include "step_rule.cu"
 
 #define WARP 32
 #define ALL 0xffffffffu
@@ -21,10 +23,11 @@ __device__ __forceinline__ REAL warp_sum(REAL value)
 
 // Run r is column r of w (P, runs), of which `taken` is how many steps it took here. Sample s of its stretch is row
 // order[r * drawn + s] of z, or r * drawn + s if there is no order; its label's noise is noise[r * drawn + s], if any.
-// The stretch's samples from `first` on are used, `batch` a step; the last step may have fewer. eta is (steps, runs).
+// The stretch's samples from `first` on are used, `batch` a step; the last step may have fewer. eta is (steps, runs),
+// or the table of a rule that looks at the distance relative to `norm`.
 extern "C" __global__ void __launch_bounds__(WARPS *WARP)
     minibatch_steps(const REAL *z, long long along_n, long long along_k, long long along_p, const long long *order,
-                    const REAL *noise, const long long *rows, const REAL *teacher, const REAL *eta, long long runs,
+                    const REAL *noise, const long long *rows, const REAL *teacher, const REAL *eta, const REAL *edges, long long laid, REAL norm, long long runs,
                     long long drawn, long long first, long long batch, long long steps, REAL least, REAL most, REAL *w,
                     long long *taken)
 {
@@ -86,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(WARPS *WARP)
         for (int j = 0; j < EACH; ++j)
             found[warp][j * WARP + lane] = slope[j];
         __syncthreads();
-        const REAL length = eta[step * runs + run];
+        const REAL length = eta[RULE ? place(0, sqrt(square) / norm, edges, laid) : step * runs + run];
 #pragma unroll
         for (int j = 0; j < EACH; ++j) {
             REAL sum = 0;

@@ -26,6 +26,7 @@ from theory.kernels.constants import (
     AIMED,
     DISTANCE,
     FREE,
+    GIVEN,
     LATER,
     LEAN,
     LONGER,
@@ -39,17 +40,19 @@ from theory.kernels.constants import (
     RESTLESS,
     ROUNDING,
     SHORT,
+    SINGLE,
     SIZE,
     SPELL,
     STALE,
     STALLED,
+    SWING,
     UPDATES,
     WINDOW,
     C,
-    Q,
     T,
 )
 from theory.kernels.limits import allowed, products, reach, sink
+from theory.kernels.pattern_sums import angle, error, flip, loss, patch, slope
 
 WHOLE, DRAWN, SHARE = 4096, 2048, 32
 """So few patches are all in the heap; of more, 2048 are drawn, so that about one in 32 of all are in it."""
@@ -60,10 +63,15 @@ class Pattern(NamedTuple):
 
     ``limit`` holds for each the clock up to which its side is certain, negative for one that is not active.
     ``heap`` orders those whose limit is within the window. ``s``, ``e`` and ``flips``, how often a patch of the sample
-    has changed sides since sₙ was summed, are kept only if k > 1: else sₙ is a row of ``z`` or zero.
+    has changed sides since sₙ was summed, are kept only if k > 1 or labels are given: else sₙ is a patch or zero.
+    Entry j of patch i of sample n is ``flat[n · count[STRIDE] + first[i] + entry[j]]``; ``room`` has p numbers, or none
+    where the entries of a patch lie side by side.
     """
 
-    z: Any
+    flat: Any
+    first: Any
+    entry: Any
+    room: Any
     weights: Any
     labels: Any
     teacher: Any
@@ -84,14 +92,14 @@ class Pattern(NamedTuple):
 @compiled()
 def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
     """Look at every patch of the samples from ``first`` to ``last``, and write down their sₙ and eₙ."""
-    k, p = known.z.shape[1], known.w.size
+    k, p = known.first.size, known.w.size
     path, allowance = known.number[PATH], allowed(known.w)
     for m in range(first, last):
         at = m - first
         s[at, :] = 0.0
-        e[at] = 0.0
+        e[at] = -known.labels[m] if known.count[GIVEN] else 0.0
         for i in range(k):
-            row = known.z[m, i]
+            row = patch(known, m, i)
             a, b, square = products(row, known.w, known.teacher)
             side = a >= 0
             limit = reach(row, side, a, 0.0, square, path, known.number[C], allowance)
@@ -99,9 +107,8 @@ def survey(known, first, last, s, e):  # type: ignore[no-untyped-def]
             if side:
                 for j in range(p):
                     s[at, j] += row[j] / k
-            if side != (b >= 0):
-                e[at] += b / k if side else -b / k
-                known.count[OFF] += 1
+            e[at] += error(known, b, side) / k
+            known.count[OFF] += side != (b >= 0)
     known.count[LOOKED] += (last - first) * k
 
 
@@ -119,9 +126,9 @@ def aim(known, v):  # type: ignore[no-untyped-def]
         if known.number[C] == 1:
             return
     known.number[C] = lean
-    k, path, allowance = known.z.shape[1], known.number[PATH], allowed(known.w)
+    k, path, allowance = known.first.size, known.number[PATH], allowed(known.w)
     for place in range(known.limit.size):
-        row, side = known.z[place // k, place % k], known.limit[place] > 0
+        row, side = patch(known, place // k, place % k), known.limit[place] > 0
         a, b, square = products(row, known.w, known.D)
         limit = reach(row, side, a, b, square, path, known.number[C], allowance)
         known.limit[place] = limit if side else -limit
@@ -134,17 +141,29 @@ def aim(known, v):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def least_of(limit, stride):  # type: ignore[no-untyped-def]
+    """The limit that one in ``SHARE`` of those drawn are below. To sort them all takes numba longest to compile."""
+    count = DRAWN // SHARE + 1
+    least = np.full(count, np.inf)
+    for draw in range(DRAWN):
+        new = abs(limit[draw * stride])
+        if new < least[count - 1]:
+            at = count - 1
+            while at > 0 and least[at - 1] > new:
+                least[at] = least[at - 1]
+                at -= 1
+            least[at] = new
+    return least[count - 1]
+
+
+@compiled()
 def open_window(known):  # type: ignore[no-untyped-def]
     """Choose a window beyond the path, and make the heap of the patches whose limit is in it."""
     limit, n = known.limit, known.limit.size
     window = np.inf
     if n > WHOLE:
         stride = n // DRAWN
-        drawn = np.empty(DRAWN)
-        for i in range(DRAWN):
-            drawn[i] = abs(limit[i * stride])
-        drawn.sort()
-        window = max(drawn[DRAWN // SHARE], known.number[PATH] * (1 + 4 * ROUNDING))
+        window = max(least_of(limit, stride), known.number[PATH] * (1 + 4 * ROUNDING))
     size = 0
     for i in range(n):
         if abs(limit[i]) <= window and abs(limit[i]) < np.inf:
@@ -162,11 +181,11 @@ def settle(known):  # type: ignore[no-untyped-def]
     path, allowance = known.number[PATH], allowed(known.w)
     if path >= known.number[WINDOW]:
         open_window(known)
-    k, heap, limit, size = known.z.shape[1], known.heap, known.limit, known.count[SIZE]
+    k, heap, limit, size = known.first.size, known.heap, known.limit, known.count[SIZE]
     while size > 0 and abs(limit[heap[0]]) <= path:
         place = heap[0]
         m, i = place // k, place % k
-        row = known.z[m, i]
+        row = patch(known, m, i)
         a, b, square = products(row, known.w, known.D)
         side, old = a >= 0, limit[place] > 0
         new = reach(row, side, a, b, square, path, known.number[C], allowance)
@@ -182,103 +201,7 @@ def settle(known):  # type: ignore[no-untyped-def]
     known.count[SIZE] = size
 
 
-# --------------------------------------------------------------------------------------------------------- H, r, c, q
-
-
-@compiled()
-def add(known, weight, s, e, y):  # type: ignore[no-untyped-def]
-    """One sample's part of H, r, c and q."""
-    for j in range(s.size):
-        part = weight * s[j]
-        for i in range(s.size):
-            known.H[j, i] += part * s[i]
-        known.r[j] += part * e
-        known.c[j] += part * y
-    known.number[Q] += weight * e * e
-    known.count[UPDATES] += 1
-
-
-@compiled()
-def flip(known, m, i, side):  # type: ignore[no-untyped-def]
-    """Patch i of sample m is active from now on, or no longer."""
-    k, row, weight, y = known.z.shape[1], known.z[m, i], known.weights[m], known.labels[m]
-    b = products(row, known.teacher, known.teacher)[0]
-    if k == 1:
-        # eₙ is min(w*·z, 0) of an active patch, and −max(w*·z, 0) of another, whose sₙ is 0.
-        add(known, weight if side else -weight, row, min(b, 0.0), y)
-        known.number[Q] += (-weight if side else weight) * max(b, 0.0) ** 2
-    else:
-        s, sign = known.s[m], 1.0 if side else -1.0
-        add(known, -weight, s, known.e[m], y)
-        known.flips[m] += 1
-        if known.flips[m] > k:
-            resum(known, m)
-        else:
-            for j in range(s.size):
-                s[j] += sign * row[j] / k
-            known.e[m] += sign * b / k
-        add(known, weight, s, known.e[m], y)
-    known.count[OFF] += -1 if side == (b >= 0) else 1
-    if known.count[OFF] == 0:
-        known.r[:] = 0.0
-        known.number[Q] = 0.0
-
-
-@compiled()
-def resum(known, m):  # type: ignore[no-untyped-def]
-    """sₙ and eₙ from the sides of the patches, after k roundings: the sum itself has as many."""
-    k, s = known.z.shape[1], known.s[m]
-    s[:] = 0.0
-    known.e[m] = 0.0
-    known.flips[m] = 0
-    for i in range(k):
-        row, side = known.z[m, i], known.limit[m * k + i] > 0
-        b = products(row, known.teacher, known.teacher)[0]
-        if side:
-            for j in range(s.size):
-                s[j] += row[j] / k
-        if side != (b >= 0):
-            known.e[m] += b / k if side else -b / k
-
-
 # ---------------------------------------------------------------------------------------------------------- the steps
-
-
-@compiled()
-def slope(known, delta, g):  # type: ignore[no-untyped-def]
-    """Write H Δ + r into g, or H w − c if 0 is nearer than w*."""
-    here, there = 0.0, 0.0
-    for j in range(delta.size):
-        here += delta[j] ** 2
-        there += known.w[j] ** 2
-    near = here <= there
-    for j in range(delta.size):
-        g[j] = known.r[j] if near else -known.c[j]
-    # H is symmetric: rows may be taken for columns, which vector units like.
-    for i in range(delta.size):
-        x = delta[i] if near else known.w[i]
-        for j in range(delta.size):
-            g[j] += known.H[i, j] * x
-
-
-@compiled()
-def loss(known, delta, g):  # type: ignore[no-untyped-def]
-    """½ Δ·(HΔ + 2r) + ½ q, which rounding may not make negative. g is room for p numbers."""
-    total = known.number[Q]
-    for i in range(delta.size):
-        g[i] = 2 * known.r[i]
-        for j in range(delta.size):
-            g[i] += known.H[i, j] * delta[j]
-        total += delta[i] * g[i]
-    return max(total / 2, 0.0)
-
-
-@compiled()
-def angle(w, teacher):  # type: ignore[no-untyped-def]
-    """∠(w, w*) by Kahan's formula."""
-    a, b = np.sqrt(np.sum(w * w)), np.sqrt(np.sum(teacher * teacher))
-    u, v = w / (a if a > 0 else 1.0), teacher / b
-    return 2 * np.arctan2(np.sqrt(np.sum((u - v) ** 2)), np.sqrt(np.sum((u + v) ** 2)))
 
 
 @compiled()
@@ -295,6 +218,8 @@ def move(known, eta, g):  # type: ignore[no-untyped-def]
     moved = False
     for j in range(g.size):
         new = known.w[j] - eta * g[j]
+        if known.count[SINGLE]:
+            new = np.float64(np.float32(new))
         g[j] = new - known.w[j]
         moved = moved or g[j] != 0
         known.w[j] = new
@@ -332,11 +257,11 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
     """Steps η_t = etas[t], whose last goes on for ever, until one of the reasons above; returns which.
 
     ``stale`` terms added to H are too many, ``restless`` looks in a ``SPELL`` of steps as well, and from the iteration
-    ``before`` on nothing may change sides for long if the nearest limit is ``free`` steps away, or nothing was looked
-    at in as many (steps become shorter, so that a limit may never be reached).
+    ``before`` on nothing may change sides for long if the nearest limit is ``free`` steps away, nothing was looked at
+    in as many (steps become shorter, so that a limit may never be reached), or the last step went back.
     """
     p, count, number = known.w.size, known.count, known.number
-    delta, g = np.empty(p), np.empty(p)
+    delta, g, old = np.empty(p), np.empty(p), np.zeros(p)
     norm = np.sqrt(np.sum(known.teacher**2))
     looked, last, idle = count[LOOKED], count[LOOKED], count[T]
     while True:
@@ -376,7 +301,13 @@ def advance(known, etas, marks, seen, steps, pause, tolerance, region, still, st
             looked = count[LOOKED]
         if count[LOOKED] > last:
             last, idle = count[LOOKED], count[T]
-        far = t - idle >= free or nearest(known) - number[PATH] > free * length
+        # A filter that goes to and fro has a long path, and yet is never far.
+        back = 0.0
+        for j in range(p):
+            back += g[j] * old[j]
+            old[j] = g[j]
+        swings = back < 0 and nearest(known) - number[PATH] > SWING * length
+        far = swings or t - idle >= free or nearest(known) - number[PATH] > free * length
         if far and t >= max(before, etas.size - 1):
             return FREE
 

@@ -11,6 +11,7 @@ from theory.kernels.constants import (
     AIMED,
     DISTANCE,
     FREE,
+    GIVEN,
     LATER,
     LEAN,
     LONGER,
@@ -24,9 +25,12 @@ from theory.kernels.constants import (
     RESTLESS,
     ROUNDING,
     SHORT,
+    SINGLE,
     SPELL,
     STALE,
     STALLED,
+    STRIDE,
+    SWING,
     UPDATES,
     WINDOW,
     C,
@@ -38,7 +42,10 @@ from theory.kernels.constants import (
 class Pattern(NamedTuple):
     """What is known of the patches at ``w``."""
 
-    z: Any
+    flat: Any
+    first: Any
+    entry: Any
+    room: Any
     weights: Any
     labels: Any
     teacher: Any
@@ -56,9 +63,15 @@ class Pattern(NamedTuple):
     count: Any
 
 
+def rows(known: Any) -> Any:
+    """Every patch of every sample, (n, k, p)."""
+    places = known.first[:, None] + known.entry[None, :]
+    return np.stack([known.flat[m * known.count[STRIDE] + places] for m in range(known.labels.size)])
+
+
 def look(known: Any, places: Any) -> Any:
     """The sides of these patches, and the clock up to which they are certain; how many were different."""
-    a = known.z.reshape(-1, known.w.size)[places] @ known.w
+    a = rows(known).reshape(-1, known.w.size)[places] @ known.w
     flipped = np.count_nonzero((known.limit[places] > 0) != (a >= 0))
     known.limit[places] = np.where(a >= 0, 1.0, -1.0)
     relimit(known, places)
@@ -67,7 +80,7 @@ def look(known: Any, places: Any) -> Any:
 
 def relimit(known: Any, places: Any) -> None:
     """Limits of these patches, whose sides are known."""
-    z, path = known.z.reshape(-1, known.w.size)[places], known.number[PATH]
+    z, path = rows(known).reshape(-1, known.w.size)[places], known.number[PATH]
     a, norm, sign = z @ known.w, np.linalg.norm(z, axis=1), np.sign(known.limit[places])
     left = np.maximum(sign * a - 16 * known.w.size * ROUNDING * np.linalg.norm(known.w) * norm, 0.0)
     rate = np.maximum(-sign * (z @ known.D), 0.0) + known.number[C] * norm
@@ -105,16 +118,17 @@ def follow(known: Any, v: Any) -> float:
 
 def parts(known: Any, first: int, last: int) -> Any:
     """sₙ and eₙ from the sides, and how many differ from the teacher's."""
-    z, k = known.z[first:last], known.z.shape[1]
+    z, k = rows(known)[first:last], known.first.size
     active = known.limit.reshape(-1, k)[first:last] > 0
-    b = z @ known.teacher
-    s = np.sum(z * active[:, :, None], axis=1) / k
-    return s, np.sum(b * (active.astype(float) - (b >= 0)), axis=1) / k, np.count_nonzero(active != (b >= 0))
+    s, b = np.sum(z * active[:, :, None], axis=1) / k, z @ known.teacher
+    off = np.sum(b * (active.astype(float) - (b >= 0)), axis=1) / k
+    e = s @ known.teacher - known.labels[first:last] if known.count[GIVEN] else off
+    return s, e, np.count_nonzero(active != (b >= 0))
 
 
 def survey(known: Any, first: int, last: int, s: Any, e: Any) -> None:
     """Look at every patch of the samples from ``first`` to ``last``, and write down their sₙ and eₙ."""
-    k = known.z.shape[1]
+    k = known.first.size
     look(known, np.arange(first * k, last * k))
     s[:], e[:], off = parts(known, first, last)
     known.count[OFF] += off
@@ -126,8 +140,10 @@ def settle(known: Any) -> None:
     places = np.flatnonzero(np.abs(known.limit) <= known.number[PATH])
     flipped = look(known, places)
     if flipped:
-        n, k = known.z.shape[:2]
+        n, k = known.labels.size, known.first.size
         s, e, known.count[OFF] = parts(known, 0, n)
+        if known.e.size:
+            known.s[:], known.e[:] = s, e
         known.H[:] = (s * known.weights[:, None]).T @ s
         known.r[:] = (known.weights * e) @ s
         known.c[:] = (known.weights * known.labels) @ s
@@ -142,9 +158,10 @@ def slope(known: Any, delta: Any, g: Any) -> None:
 
 def loss(known: Any, *_: Any) -> float:
     """ℓ(w) from the samples, which the compiled one does not look at."""
-    active = known.limit.reshape(known.z.shape[:2]) > 0
-    response = np.mean((known.z @ known.w) * active, axis=1)
-    return float(known.weights @ (response - np.mean(np.maximum(known.z @ known.teacher, 0), axis=1)) ** 2 / 2)
+    z = rows(known)
+    response = np.mean((z @ known.w) * (known.limit.reshape(z.shape[:2]) > 0), axis=1)
+    taught = np.mean(np.maximum(z @ known.teacher, 0), axis=1)
+    return float(known.weights @ (response - (known.labels if known.count[GIVEN] else taught)) ** 2 / 2)
 
 
 def angle(w: Any, teacher: Any) -> float:
@@ -176,6 +193,7 @@ def advance(
     """Steps η_t = etas[t], whose last goes on for ever, until a reason to come back."""
     count, number = known.count, known.number
     looked, last, idle, g = count[LOOKED], count[LOOKED], count[T], np.empty(known.w.size)
+    old = np.zeros(known.w.size)
     while True:
         t, delta = int(count[T]), known.w - known.teacher
         distance = number[DISTANCE] = np.linalg.norm(delta) / np.linalg.norm(known.teacher)
@@ -195,6 +213,8 @@ def advance(
             seen[3, count[MARK]] = eta
             count[MARK] += 1
         new = known.w - eta * g
+        if count[SINGLE]:
+            new = new.astype(np.float32).astype(float)
         v = new - known.w
         known.w[:] = new
         count[T] += 1
@@ -209,6 +229,7 @@ def advance(
             looked = count[LOOKED]
         if count[LOOKED] > last:
             last, idle = count[LOOKED], count[T]
-        far = t - idle >= free or nearest(known) - number[PATH] > free * length
+        swings = v @ old < 0 and nearest(known) - number[PATH] > SWING * length
+        far, old = swings or t - idle >= free or nearest(known) - number[PATH] > free * length, v
         if far and t >= max(before, etas.size - 1):
             return FREE

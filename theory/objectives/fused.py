@@ -22,7 +22,7 @@ from array_api_compat import is_numpy_array
 from jaxtyping import Float, Int
 
 from theory.arrays import threads
-from theory.distributions import ImagePatches
+from theory.distributions import ImagePatches, PatchGrid
 
 LEAST = 1 << 18
 """Products n·k·p·R from which a pass is compiled. Nothing was slower from 2¹³ on; but a plain gradient takes 0.1 ms
@@ -82,15 +82,24 @@ def _flat(array: np.ndarray) -> Float[np.ndarray, " numbers"]:
 
 
 def _of_images(patches: ImagePatches) -> Layout | None:
-    images, grid = patches.images, patches.grid
-    if not _fit(images):
+    images = patches.images
+    if not is_numpy_array(images) or not _fit(images):
         return None
+    return Layout(_flat(images), patches.n, images.strides[0] // images.itemsize, *places(images, patches.grid))
+
+
+def places(images: Any, grid: PatchGrid) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " p"]]:
+    """Where the patches of an image begin, and where their entries are from there on, in memory of any library.
+
+    >>> [place.tolist() for place in places(np.zeros((2, 3, 4)), PatchGrid((3, 4), filter_size=2, stride=2))]
+    [[0, 2], [0, 1, 4, 5]]
+    """
     steps = [step // images.itemsize for step in images.strides]
     first, entry = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     for step, count, size, apart in zip(steps[1:], grid.counts, grid.filter_size, grid.stride, strict=True):
         first = np.add.outer(first, step * apart * np.arange(count)).ravel()
         entry = np.add.outer(entry, step * np.arange(size)).ravel()
-    return Layout(_flat(images), patches.n, steps[0], first, entry)
+    return first, entry
 
 
 def worthwhile(layout: Layout | None, dtypes: tuple[Any, ...], runs: int) -> TypeGuard[Layout]:

@@ -20,12 +20,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
 from theory import checks
+from theory.arrays import shared_namespace, to_numpy
 from theory.distributions import ImagePatches
 from theory.kernels.constants import BLOCK, FLOOR
-from theory.objectives.relu_filter import _columns
+from theory.objectives import on_device
+from theory.objectives.fused import Layout
+from theory.objectives.relu_filter import SampleLoss, _columns
 
 BUDGET = 1 << 30
 """Bytes of the runs' sides that are kept from one gradient to the next; runs beyond it are computed afresh each time.
@@ -136,8 +140,11 @@ class Sides:
 class ImageLoss:
     r"""ℓ(w) = ½ meanₙ (f(w, Zₙ) − yₙ)² over the patches of real images, labels yₙ = f(w*, Zₙ) if not given.
 
-    In NumPy and float64. It remembers the sides of the patches at each column of the last w, so that columns near to
-    those cost little next time; what it returns does not depend on them beyond rounding.
+    In NumPy and float64; on CuPy images it is its twin, with these labels, whose pass of the device's own reads the
+    patches from their images. It remembers the sides of the patches at each column of the last w, so that columns near
+    to those cost little next time; what it returns does not depend on them beyond rounding. ``looked`` says how many
+    patches the last gradient or value looked at, for each column. A long descent needs neither:
+    :mod:`theory.descent.trajectory`.
 
     Parameters
     ----------
@@ -165,14 +172,27 @@ class ImageLoss:
     def __init__(self, patches: ImagePatches, teacher: Any, *, labels: Any = None, threads: int = 1) -> None:
         if not isinstance(patches, ImagePatches):
             raise checks.refuse("patches", type(patches).__name__, "a theory.distributions.ImagePatches")
-        self.teacher = checks.nonzero("teacher", teacher, np).astype(np.float64, copy=False)
+        there = on_device.lives_there(patches.images)
+        xp = shared_namespace("patches", patches.images, teacher) if there else np
+        self.teacher = checks.nonzero("teacher", teacher, xp)
         if self.teacher.shape != (patches.dim,):
             raise checks.refuse("teacher", f"an array of shape {self.teacher.shape}", f"of shape ({patches.dim},)")
         self.threads = checks.integer("threads", threads, least=1)
         self.n, self.k = patches.n, patches.k
+        self.taught = labels is None
+        self.looked: Any = self.n * self.k
+        self._there = SampleLoss(patches, self.teacher) if there else None
+        if self._there:
+            self._there.labels = self.labels = self._there.labels if labels is None else self._given(labels, xp)
+            return
+        self.teacher = self.teacher.astype(np.float64, copy=False)
         self._cut = Cut.of(patches)
         self._kept: list[Sides] = []
-        self.labels = self._at(self.teacher, lambda here: here.response) if labels is None else self._given(labels)
+        self.labels = (
+            self._at(self.teacher, lambda here: here.response)[0]
+            if labels is None
+            else self._given(labels, np).astype(np.float64, copy=False)
+        )
 
     @property
     def dim(self) -> int:
@@ -180,9 +200,21 @@ class ImageLoss:
         return self.teacher.size
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, k, p)."""
+        return self.n, self.k, self.dim
+
+    @property
+    def layout(self) -> Layout:
+        """Where the patches lie in memory."""
+        flat = self._cut.images.reshape(-1).view()
+        flat.flags.writeable = False
+        return Layout(flat, self.n, self._cut.images.shape[1], self._cut.first, self._cut.entry)
+
+    @property
     def power(self) -> float:
         """Mean square of the labels: ``value``, doubled and divided by it, is the relative loss."""
-        return float(np.mean(self.labels**2))
+        return float(np.mean(to_numpy(self.labels) ** 2))
 
     @functools.cached_property
     def curvature(self) -> float:
@@ -191,8 +223,17 @@ class ImageLoss:
         |u| ≤ v entry by entry, v = meanᵢ |Zᵢ|, so that λ_max(E[v vᵀ]) is such a bound. Where no entry of a patch is
         negative it is attained, at any w at which all patches are active.
         """
-        mass = self._cut.survey[1]
-        return float(np.linalg.eigvalsh(mass.T @ mass / self.n)[-1])
+        square = self._square(abs) if self._there else self._cut.survey[1].T @ self._cut.survey[1]
+        return float(np.linalg.eigvalsh(square / self.n)[-1])
+
+    def _square(self, of: Callable[[Any], Any]) -> Float[np.ndarray, "p p"]:
+        """Σₙ vₙvₙᵀ, v = meanᵢ of Zᵢ, on the images' device."""
+        assert self._there, "images are on NumPy"
+        xp, total = array_namespace(self.teacher), np.zeros((self.dim, self.dim))
+        for z, _ in self._there.blocks():
+            v = xp.mean(of(z), axis=1)
+            total += to_numpy(xp.matrix_transpose(v) @ v)
+        return total
 
     def relative(self, value: Any) -> Any:
         """A loss as mean squared error over mean square label.
@@ -208,17 +249,21 @@ class ImageLoss:
 
     def hessian(self, w: Float[np.ndarray, " p"]) -> Float[np.ndarray, "p p"]:
         """E[u uᵀ] at w, u = s/k: the second derivative of ℓ while no patch flips."""
-        total = self._at(_columns(w, self.teacher)[0][:, 0], lambda here: here.total)
+        if self._there:
+            return self._square(lambda z: z * (z @ w >= 0)[:, :, None]) / self.n
+        total = self._at(_columns(w, self.teacher)[0][:, 0], lambda here: here.total)[0]
         return total.T @ total / (self.k**2 * self.n)
 
-    def _given(self, labels: Any) -> Float[np.ndarray, " n"]:
-        result = checks.array("labels", labels, np, ndim=(1,))
+    def _given(self, labels: Any, xp: Any) -> Float[Any, " n"]:
+        result = checks.array("labels", labels, xp, ndim=(1,))
         if result.shape != (self.n,):
             raise checks.refuse("labels", f"an array of shape {result.shape}", f"of shape ({self.n},), one an image")
-        return result.astype(np.float64, copy=False)
+        return result
 
     def gradient(self, w: Float[np.ndarray, "p *runs"]) -> Float[np.ndarray, "p *runs"]:
         """∇ℓ(w)."""
+        if self._there:
+            return self._there.gradient(w)
         batch, _ = _columns(w, self.teacher)
         self._keep(batch.shape[1])
         chosen = self._nearest(batch)
@@ -228,10 +273,16 @@ class ImageLoss:
 
     def value(self, w: Float[np.ndarray, "p *runs"]) -> Float[np.ndarray, "*runs"]:
         """ℓ(w)."""
+        if self._there:
+            return self._there.value(w)
         batch, _ = _columns(w, self.teacher)
         pairs = zip(self._nearest(batch), batch.T, strict=True)
         near = [here if here and here.near(column) else None for here, column in pairs]
         return np.array(self._each(batch, self._half_square, near)).reshape(w.shape[1:])
+
+    def launches(self, w: Float[Any, "p runs"], out: Any) -> Callable[[], None] | None:
+        """What puts ∇ℓ(w), or where ``out`` has a number a run ℓ(w), into ``out``; None if no kernel serves these w."""
+        return self._there.launches(w, out) if self._there else None
 
     def _slope(self, here: Sides) -> Float[np.ndarray, " p"]:
         """Σₙ (f − yₙ) sₙ / k n."""
@@ -240,10 +291,13 @@ class ImageLoss:
     def _half_square(self, here: Sides) -> float:
         return float(np.mean((here.response - self.labels) ** 2)) / 2
 
-    def _at(self, w: Float[np.ndarray, " p"], what: Callable[[Sides], Any], here: Sides | None = None) -> Any:
+    def _at(
+        self, w: Float[np.ndarray, " p"], what: Callable[[Sides], Any], here: Sides | None = None
+    ) -> tuple[Any, int]:
+        """``what`` of the sides at w, and how many patches were looked at for it."""
         here = here or Sides(self._cut)
-        here.to(w)
-        return what(here)
+        looked = here.to(w)
+        return what(here), looked
 
     # ------------------------------------------------------------------------------------------- what is remembered
 
@@ -260,9 +314,12 @@ class ImageLoss:
         """``what`` of the sides at every column: the chosen ones, moved there, or for None new ones."""
         tasks = [(column, what, here) for column, here in zip(batch.T.copy(), chosen, strict=True)]
         if self.threads == 1 or len(tasks) == 1:
-            return [self._at(*task) for task in tasks]
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(lambda task: self._at(*task), tasks))
+            done = [self._at(*task) for task in tasks]
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                done = list(pool.map(lambda task: self._at(*task), tasks))
+        self.looked = np.array([looked for _, looked in done], dtype=np.int64)
+        return [found for found, _ in done]
 
     def _nearest(self, batch: Float[np.ndarray, "p runs"]) -> Sequence[Sides | None]:
         """For every column the nearest sides that no other column has, as far as there are any."""

@@ -1,22 +1,25 @@
 r"""The steps of a sample loss and of minibatches on a CUDA device: what :mod:`theory.objectives.fused` is on the CPU.
 
-One kernel (``theory/kernels/filter_step.cu``) reads every patch once and leaves the sums of each unit of samples in a
-row of its own; another adds the rows in a fixed order. How the work is cut follows from the shapes alone, so the result
-is the same bits every time, however much memory there was for the rows. The sizes below are reasoned, not measured.
+One kernel (``theory/kernels/filter_step.cu``) reads every patch once, overlapping ones from their images,
+and leaves the sums of each unit of samples in a row of its own; another adds the rows in a fixed order. How the work is
+cut follows from the shapes alone, so the result is the same bits every time, however much memory there was for the
+rows. The sizes below are reasoned, not measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace, is_cupy_array
 from jaxtyping import Float
 
 from theory.arrays import halving, to_numpy
+from theory.distributions import ImagePatches
 from theory.kernels import cuda
+from theory.objectives.fused import places
 
 THREADS = 128
 """Of a block."""
@@ -54,7 +57,7 @@ class Plan:
         return self.units, self.across
 
 
-def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool) -> Plan | None:
+def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool, cut: bool = False) -> Plan | None:
     """How the work is cut; None if a patch has more numbers than a warp holds.
 
     >>> found = plan((20_000, 9, 25), 32, np.float32, slope=True)
@@ -78,6 +81,7 @@ def plan(shape: tuple[int, int, int], runs: int, dtype: Any, *, slope: bool) -> 
         "P": p,
         "K": k,
         "SLOPE": int(slope),
+        "CUT": int(cut),
         "THREADS": THREADS,
         "PARTS": parts,
         "SLICE": slice_,
@@ -102,13 +106,27 @@ def lives_there(array: Any) -> bool:
 
 
 def worthwhile(patches: Any, dtypes: tuple[Any, ...], runs: int) -> bool:
-    """Whether ``sums`` serves: CuPy arrays (n, k, p) of one type, float32 or float64, in any strides."""
-    if not lives_there(patches) or patches.dtype.name not in REGISTERS:
+    """Whether ``sums`` serves: CuPy arrays (n, k, p) of one type, float32 or float64, in any strides, or images."""
+    held = patches.images if isinstance(patches, ImagePatches) else patches
+    if not lives_there(held) or held.dtype.name not in REGISTERS or getattr(patches, "normalise", "none") != "none":
         return False
     return (
-        all(dtype == patches.dtype for dtype in dtypes)
-        and plan(patches.shape, runs, patches.dtype, slope=True) is not None
+        all(dtype == held.dtype for dtype in dtypes) and plan(_shape(patches), runs, held.dtype, slope=True) is not None
     )
+
+
+def _shape(patches: Any) -> tuple[int, int, int]:
+    return (patches.n, patches.k, patches.dim) if isinstance(patches, ImagePatches) else patches.shape
+
+
+def _read(patches: Any, xp: Any) -> tuple[Any, ...]:
+    """The array that the kernel reads, its strides, and where patches and their entries are, if strides do not say."""
+    # A null pointer is a number of its size.
+    if not isinstance(patches, ImagePatches):
+        return (patches, *(np.int64(step // patches.itemsize) for step in patches.strides), np.int64(0), np.int64(0))
+    images = patches.images
+    tables = (xp.asarray(np.ascontiguousarray(table, dtype=np.int64)) for table in places(images, patches.grid))
+    return (images, np.int64(images.strides[0] // images.itemsize), np.int64(0), np.int64(0), *tables)
 
 
 def sums(
@@ -131,13 +149,13 @@ def launches(
 ) -> Callable[[], None]:
     """What puts the sums at w, as it then is, into ``out``: launches alone, all memory is taken here."""
     xp, runs = array_namespace(w), w.shape[1]
-    cut = plan(patches.shape, runs, w.dtype, slope=slope)
+    shape = _shape(patches)
+    cut = plan(shape, runs, w.dtype, slope=slope, cut=isinstance(patches, ImagePatches))
     assert cut is not None, "worthwhile() was not asked"
     kernels = cuda.load("filter_step", cut.macros)
     whole = tuple(xp.ascontiguousarray(array) for array in (labels, weights))
-    steps = (np.int64(step // patches.itemsize) for step in patches.strides)
-    data = (patches, *steps, *whole, w, np.int64(patches.shape[0]), np.int64(runs), np.int64(cut.per))
-    most = max(1, min(-(-cut.units // ROWS), HELD // (ROWS * patches.shape[2] * runs)))
+    data = (*_read(patches, xp), *whole, w, np.int64(shape[0]), np.int64(runs), np.int64(cut.per))
+    most = max(1, min(-(-cut.units // ROWS), HELD // (ROWS * shape[2] * runs)))
     scale = w.dtype.type(1.0 if slope else 0.5)
 
     def rows(size: int) -> tuple[Any, Any]:
@@ -164,9 +182,23 @@ def descends(teacher: Any, *others: Any) -> bool:
     return teacher.shape[0] <= WARP * REGISTERS[teacher.dtype.name] and all(x.dtype == teacher.dtype for x in others)
 
 
-def minibatch_macros(p: int, k: int, batch: int, real: str) -> dict[str, Any]:
+class Course(NamedTuple):
+    """So many steps: a row of ``etas`` (steps, runs) for each; unless ``rule`` is 0, from a table (laid,) by the angle.
+
+    The angle is arcsin ‖w − w*‖/norm, and its place the next of equal parts of [0, π/2] (rule 1), or the first of the
+    ``edges`` that is larger (rule 2).
+    """
+
+    steps: int
+    etas: np.ndarray
+    rule: int = 0
+    edges: Any = None
+    norm: float = 1.0
+
+
+def minibatch_macros(p: int, k: int, batch: int, real: str, rule: int = 0) -> dict[str, Any]:
     """The macros of the kernel, for patches and minibatches of this size."""
-    return {"REAL": real, "P": p, "K": k, "EACH": -(-p // WARP), "WARPS": min(4, batch)}
+    return {"REAL": real, "P": p, "K": k, "EACH": -(-p // WARP), "WARPS": min(4, batch), "RULE": rule}
 
 
 def minibatch_steps(
@@ -180,25 +212,27 @@ def minibatch_steps(
     drawn: int,
     part: slice,
     batch: int,
-    etas: Float[np.ndarray, "steps runs"],
+    course: Course,
     limits: tuple[float, float],
 ) -> tuple[Float[Any, "p runs"], np.ndarray]:
-    """So many steps as ``etas`` has rows, on the samples from ``part.start`` on, and how many each run took.
+    """The steps of the course, on the samples from ``part.start`` on, and how many each run took.
 
     A run ends where ‖w − w*‖² is not within the limits. Sample s of run r is patch ``order[rows[r], s]``, or, without
     an order, ``rows[r] * drawn + s``.
     """
     xp, (_, k, p) = array_namespace(w), patches.shape
-    macros = minibatch_macros(p, k, batch, "float" if w.dtype == np.float32 else "double")
+    macros = minibatch_macros(p, k, batch, "float" if w.dtype == np.float32 else "double", course.rule)
     w, taken = xp.asarray(w, copy=True, order="C"), xp.zeros(w.shape[1], dtype=xp.int64)
     # A null pointer is a number of its size.
     held = [np.int64(0) if array is None else xp.ascontiguousarray(xp.asarray(array)) for array in (order, noise)]
     strides = (np.int64(step // patches.itemsize) for step in patches.strides)
-    lengths = xp.asarray(np.ascontiguousarray(etas, dtype=w.dtype))
-    numbers = (np.int64(number) for number in (w.shape[1], drawn, part.start, batch, etas.shape[0]))
+    lengths = xp.asarray(np.ascontiguousarray(course.etas, dtype=w.dtype))
+    edges = np.int64(0) if course.edges is None else xp.asarray(np.ascontiguousarray(course.edges, dtype=w.dtype))
+    table = lengths, edges, np.int64(len(course.etas)), w.dtype.type(course.norm)
+    numbers = (np.int64(number) for number in (w.shape[1], drawn, part.start, batch, course.steps))
     ends = (w.dtype.type(limit) for limit in limits)
     where = xp.asarray(np.asarray(rows, dtype=np.int64))
-    arguments = (patches, *strides, *held, where, xp.ascontiguousarray(teacher), lengths, *numbers, *ends, w, taken)
+    arguments = (patches, *strides, *held, where, xp.ascontiguousarray(teacher), *table, *numbers, *ends, w, taken)
     step = cuda.load("minibatch_steps", macros).get_function("minibatch_steps")
     step((w.shape[1],), (macros["WARPS"] * WARP,), arguments)
     return w, to_numpy(taken)

@@ -35,7 +35,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
 from theory import checks
-from theory.arrays import shared_namespace
+from theory.arrays import halving, shared_namespace
 from theory.distributions import PatchGrid
 from theory.objectives import exact_on_device
 from theory.objectives.relu_filter import BLOCK, _columns
@@ -192,12 +192,13 @@ class OverlapLoss:
         if exact_on_device.worthwhile(self, batch):
             found = exact_on_device.found(self, batch, slope=slope)
         else:
-            found = self._in_blocks(self._gradient if slope else self._value, batch, xp)
+            function = self._gradient if slope else self._value
+            found = halving(lambda held: self._in_blocks(function, batch, xp, held), BLOCK)
         return xp.reshape(found, (*found.shape[:-1], *w.shape[1:]))
 
-    def _in_blocks(self, function: Callable[[Any], Any], batch: Any, xp: Any) -> Any:
-        """The function of w, of as many runs at once as keep every array within ``BLOCK`` numbers."""
-        length = max(1, BLOCK // self._index.shape[0])
+    def _in_blocks(self, function: Callable[[Any], Any], batch: Any, xp: Any, held: int) -> Any:
+        """The function of w, of as many runs at once as keep every array within so many numbers."""
+        length = max(1, held // self._index.shape[0])
         runs = batch.shape[1]
         parts = [batch[:, first : min(runs, first + length)] for first in range(0, max(1, runs), length)]
         return xp.concat([function(part) for part in parts], axis=-1)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import shared_namespace
 from theory.objectives import on_device
+from theory.objectives.on_device import Course
 
 STRETCH = 1 << 12
 """Random numbers that one run draws at once, if a step needs fewer. Another value makes other runs."""
@@ -74,10 +75,10 @@ class _Sampler(ABC):
         drawn: tuple[Any, Any],
         rows: np.ndarray,
         part: slice,
-        etas: Float[np.ndarray, "steps runs"],
+        course: Course,
         ends: tuple[float, float],
     ) -> tuple[Float[Any, "p runs"], np.ndarray]:
-        """w after a step for each row of ``etas``, the first on the samples ``part``, all of them on the device.
+        """w after the steps of the course, the first on the samples ``part``, all of them on the device.
 
         A run ends once ‖w − w*‖² is at most the first limit, or not at most the second; the steps that it took come
         with it.
@@ -85,7 +86,7 @@ class _Sampler(ABC):
         data, noise = drawn
         patches, order = self._indexed(data)
         where = {"rows": rows, "drawn": data.shape[1], "part": part, "batch": part.stop - part.start}
-        return on_device.minibatch_steps(patches, order, noise, w, self.teacher, **where, etas=etas, limits=ends)
+        return on_device.minibatch_steps(patches, order, noise, w, self.teacher, **where, course=course, limits=ends)
 
     def _noise(self, streams: Streams, samples: int, xp: Any) -> Any:
         """From a stream that the run's own gives birth to: with noise or without, a run sees the same patches."""

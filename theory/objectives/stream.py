@@ -19,7 +19,7 @@ from array_api_compat import array_namespace, is_numpy_array
 from jaxtyping import Float
 
 from theory import arrays, checks
-from theory.arrays import shared_namespace
+from theory.arrays import halving, shared_namespace
 from theory.distributions import GaussianImages, ImagePatches
 from theory.objectives.relu_filter import SampleLoss, _columns
 
@@ -79,6 +79,11 @@ class StreamLoss:
         return self.teacher.shape[0]
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, k, p)."""
+        return self.n, getattr(self.law, "k", 1), self.dim
+
+    @property
     def blocks(self) -> int:
         """How many blocks the sample has."""
         return -(-self.n // (self.unit * self._units))
@@ -91,10 +96,11 @@ class StreamLoss:
         """ℓ(w)."""
         return self._mean(lambda loss: loss.value(w), w)
 
-    def part(self, block: int) -> SampleLoss:
-        """The loss on one block of the sample."""
-        units = range(block * self._units, min((block + 1) * self._units, -(-self.n // self.unit)))
-        xp, z = array_namespace(self.teacher), np.concatenate([self._drawn(unit) for unit in units])
+    def part(self, block: int, units: int | None = None) -> SampleLoss:
+        """The loss on one block of the sample, of so many units if not of as many as were asked for."""
+        size = units or self._units
+        drawn = range(block * size, min((block + 1) * size, -(-self.n // self.unit)))
+        xp, z = array_namespace(self.teacher), np.concatenate([self._drawn(unit) for unit in drawn])
         z = xp.asarray(z, dtype=self.teacher.dtype)
         return SampleLoss(ImagePatches(z, self.law.filter_size, self.law.stride) if self._images else z, self.teacher)
 
@@ -105,14 +111,18 @@ class StreamLoss:
         return draw(min(self.unit, self.n - unit * self.unit), rng=rng)
 
     def _mean(self, what: Callable[[SampleLoss], Any], w: Any) -> Any:
+        """``what`` of the whole sample; where memory does not suffice for blocks of so many units, of half as many."""
+        _columns(w, self.teacher)
+        return halving(lambda units: self._added(what, units), self._units)
+
+    def _added(self, what: Callable[[SampleLoss], Any], units: int) -> Any:
         """Σ_b (n_b/n) what(block b), added in the order of the blocks."""
-        _, xp = _columns(w, self.teacher)
-        length, total = self.unit * self._units, 0.0
+        xp, length, total = array_namespace(self.teacher), self.unit * units, 0.0
 
         def share(block: int) -> Any:
-            return what(self.part(block)) * (min(length, self.n - block * length) / self.n)
+            return what(self.part(block, units)) * (min(length, self.n - block * length) / self.n)
 
-        for found in _in_order(share, self.blocks, arrays.threads() if is_numpy_array(self.teacher) else 1):
+        for found in _in_order(share, -(-self.n // length), arrays.threads() if is_numpy_array(self.teacher) else 1):
             total = total + found
         return xp.asarray(total)
 

@@ -187,6 +187,11 @@ class Curve:
         xp = array_namespace(angle)
         return xp.take(xp.asarray(self._steps), self._above(angle), axis=0)
 
+    @property
+    def steps(self) -> Float[np.ndarray, " angles"]:
+        """The step at each tabulated angle, which are equally far apart on [0, π/2]."""
+        return self._steps
+
     def _above(self, angle: Float[Any, " m"]) -> Any:
         xp = array_namespace(angle)
         place = xp.astype(xp.ceil(angle * (self.ANGLES / (math.pi / 2))), xp.int64)
