@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -174,6 +174,36 @@ def nearest(findings: Sequence[Finding], relation: Relation) -> float | None:
     return max(ratios, key=lambda pair: _distress(*pair))[0]
 
 
+def room(finding: Finding, relation: Relation) -> float:
+    """How far a finding is from being not confirmed, over its prediction; negative where it is not confirmed.
+
+    >>> room(Finding(2.0, 1.5, 1.0, 1.8), Relation.UPPER).__round__(3)
+    0.1
+    """
+    low, high = limits(finding)
+    below, above = finding.predicted - high, low - finding.predicted
+    related = finding.relation or relation
+    if related is Relation.UPPER:
+        gap = below
+    elif related in (Relation.LOWER, Relation.ORDER):
+        gap = above
+    else:
+        gap = min(-below, -above)
+    return float(gap / abs(finding.predicted) if finding.predicted else gap)
+
+
+def worst(findings: Sequence[Finding], relation: Relation) -> Finding:
+    """The one finding that stands for many of one kind: of those within their hypotheses that with the least room.
+
+    So it is violated if one of them is; those of a control, which all shall be violated, are stood for by that with the
+    most room. Its details say how many there were, and how many within their hypotheses.
+    """
+    within = [finding for finding in findings if all(margin > 0 for margin in finding.margins.values())]
+    choose = max if findings[0].control else min
+    one = choose(within or findings, key=lambda finding: room(finding, relation))
+    return replace(one, details={**one.details, "of": len(findings), "within the hypotheses": len(within)})
+
+
 def _distress(ratio: float, relation: Relation) -> float:
     """Grows as a slack comes nearer to failing its relation, and beyond."""
     if relation is Relation.UPPER:
@@ -192,6 +222,26 @@ def proportion(successes: int, trials: int) -> tuple[float, float]:
 
     interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="exact")
     return float(interval.low), float(interval.high)
+
+
+def trials(share: float, apart: float, power: float = 0.99) -> int:
+    """Trials after which ``proportion`` tells a share p from (1 − apart) p and from (1 + apart) p, with this power.
+
+        n = (z √(p(1 − p)) + z' √(q(1 − q)))²/(p − q)²,   q = (1 ± apart) p, the larger of both
+
+    z is the normal quantile of the limits' level, z' that of the power.
+
+    Source: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, Section 2.5.
+
+    >>> trials(0.5, 0.5), trials(0.04, 0.25)
+    (139, 16127)
+    """
+    from scipy.stats import norm
+
+    z, other = float(norm.ppf((1 + CONFIDENCE) / 2)), float(norm.ppf(power))
+    wide = z * math.sqrt(share * (1 - share))
+    rivals = ((1 - apart) * share, (1 + apart) * share)
+    return max(math.ceil((wide + other * math.sqrt(q * (1 - q))) ** 2 / (share - q) ** 2) for q in rivals)
 
 
 def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:

@@ -28,6 +28,14 @@ class WindowMoments:
     variance: float = 1.0
     label: str = "white"
 
+    @property
+    def largest(self) -> float:
+        """The largest entry of C, which lies on its diagonal."""
+        if self.gram is None:
+            return self.variance
+        xp = array_namespace(self.gram)
+        return float(xp.max(xp.linalg.diagonal(self.gram)))
+
     def apply(self, v: Float[Any, "p starts"]) -> Float[Any, "p starts"]:
         """Cv."""
         return self.variance * v if self.gram is None else self.gram @ v
