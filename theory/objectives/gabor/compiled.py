@@ -14,6 +14,10 @@ LEAST = 32_768
 """Pixels of all starts together, from which on numba is worth loading."""
 
 
+TOGETHER = 128
+"""Starts whose filters are held at once: with those of 15×15, half a megabyte. Whole vectors of any processor."""
+
+
 def serves(q: Any, size: int) -> bool:
     """Whether the loops serve: many starts, of NumPy, real and finite, and no factor of a filter overflows."""
     return isinstance(q, np.ndarray) and q.dtype == np.float64 and q.shape[1] * size**2 >= LEAST and exact(q, size)
@@ -56,56 +60,64 @@ def pulled(
     return _chained(q, sums), sums[-1]
 
 
+class _Room:
+    """Memory for some starts: taken once, as the system is slow to give it."""
+
+    def __init__(self, size: int, starts: int) -> None:
+        self.work = np.empty(starts * (8 * ((size + 1) // 2) + 2))
+        self.a, self.u = np.empty((2, size**2, starts))
+
+
 class ByOrbits:
     """Gradients by the orbits of the pixels, on moments that fall into parts: see :class:`Orbits`."""
 
     def __init__(self, orbits: Orbits, true: Float[np.ndarray, " 6"], size: int) -> None:
         self.orbits, self.size = orbits, size
         self.places = np.arange(size) - (size - 1) / 2
-        # The true filter as one of many starts, so that nothing is left of a − a* at the truth.
-        self.star = self._parts(*self._tables(np.repeat(true[:, None], 8, axis=1)), np.zeros(size**2))[:, 0].copy()
+        # The true filter as the loops make it among others, so that nothing is left of a − a* at the truth.
+        q, lanes = _whole(np.repeat(true[:, None], 8, axis=1))
+        self.star = self._filled(_Room(size, q.shape[1]), q, lanes, np.zeros(size**2)).a[:, 0].copy()
+        self.seen = orbits.apply(self.star[:, None])[:, 0]
 
     def gradient(self, q: Float[np.ndarray, "6 starts"], kind: str) -> Float[np.ndarray, "6 starts"]:
-        """∂/∂(θ, λ, σ, γ, ψ, A) of the loss of this kind."""
-        from theory.kernels import gabor_orbits
-
-        lanes, work, starts = self._tables(q)
-        a = self._parts(lanes, work, starts, self.star if kind != "correlation" else np.zeros_like(self.star))
-        outer = self._outer(a, kind)
-        out = np.empty((12, starts))
-        gabor_orbits.sums(work, self.size, self.places, outer.ravel(), lanes, starts, out.ravel())
-        return _chained(q, self._turned(q[4], out[:, : q.shape[1]] / 2))
-
-    def _tables(self, q: Any) -> tuple[Any, Any, int]:
+        """∂/∂(θ, λ, σ, γ, ψ, A) of the loss of this kind, of so many starts at a time as stay in the cache."""
         from theory.kernels import gabor_orbits
 
         whole, lanes = _whole(q)
-        work = np.empty(whole.shape[1] * (8 * ((self.size + 1) // 2) + 2))
-        gabor_orbits.tables(whole, self.size, lanes, work)
-        return lanes, work, whole.shape[1]
+        starts = whole.shape[1]
+        room, out = _Room(self.size, min(TOGETHER, starts)), np.empty((12, starts))
+        for first in range(0, starts, TOGETHER):
+            part = np.ascontiguousarray(whole[:, first : first + TOGETHER])
+            if part.shape[1] < room.a.shape[1]:
+                room = _Room(self.size, part.shape[1])
+            self._filled(room, part, lanes, self.star if kind != "correlation" else np.zeros_like(self.star))
+            self._weighed(room, kind)
+            few = np.empty((12, part.shape[1]))
+            gabor_orbits.sums(room.work, self.size, self.places, room.u.ravel(), lanes, part.shape[1], few.reshape(-1))
+            out[:, first : first + TOGETHER] = few
+        return _chained(q, self._turned(q[4], out[:, : q.shape[1]] / 2))
 
-    def _parts(self, lanes: Any, work: Any, starts: int, true: Any) -> Any:
+    def _filled(self, room: _Room, q: Any, lanes: Any, true: Any) -> _Room:
+        """The tables of these starts, and a − ``true``."""
         from theory.kernels import gabor_orbits
 
-        a = np.empty((self.size**2, starts))
-        gabor_orbits.parts(work, self.size, true, lanes, starts, a.ravel())
-        return a
+        gabor_orbits.tables(q, self.size, lanes, room.work)
+        gabor_orbits.parts(room.work, self.size, true, lanes, q.shape[1], room.a.reshape(-1))
+        return room
 
-    def _outer(self, a: Any, kind: str) -> Any:
-        """The gradient in a, up to what is left of the pixels: ΦᵀC(g − g*), as ``GaborLoss`` weighs it."""
-        u = self.orbits.apply(a)
+    def _weighed(self, room: _Room, kind: str) -> None:
+        """u, the gradient in a, up to what is left of the pixels: ΦᵀC(g − g*), as ``GaborLoss`` weighs it."""
+        a, u = room.a, self.orbits.apply(room.a, room.u)
         if kind == "correlation":
-            seen = self.orbits.apply(self.star[:, None])
-            across, own, true = seen[:, 0] @ a, np.einsum("ij,ij->j", a, u), float(self.star @ seen[:, 0])
+            across, own, true = self.seen @ a, np.einsum("ij,ij->j", a, u), float(self.star @ self.seen)
             u *= across / own
-            u -= seen
+            u -= self.seen[:, None]
             u /= np.sqrt(own * true)
         elif kind == "rmse":
             root = np.sqrt(np.maximum(np.einsum("ij,ij->j", a, u), 0.0))
             u /= np.where(root > 0, root, np.inf)
         else:
             u *= 2
-        return u
 
     @staticmethod
     def _turned(psi: Any, sums: Any) -> Any:

@@ -41,9 +41,9 @@ class Orbits:
         ]
         """Where each begins, and the block."""
 
-    def apply(self, a: Float[np.ndarray, "p starts"]) -> Float[np.ndarray, "p starts"]:
+    def apply(self, a: Float[np.ndarray, "p starts"], out: Any = None) -> Float[np.ndarray, "p starts"]:
         """Ka."""
-        u = np.empty_like(a)
+        u = np.empty_like(a) if out is None else out
         for first, block in self.blocks:
             np.matmul(block, a[first : first + len(block)], out=u[first : first + len(block)])
         return u
