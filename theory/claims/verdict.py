@@ -234,7 +234,7 @@ def trials(share: float, apart: float, power: float = 0.99) -> int:
     Source: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, Section 2.5.
 
     >>> trials(0.5, 0.5), trials(0.04, 0.25)
-    (139, 16127)
+    (140, 16115)
     """
     from scipy.stats import norm
 
