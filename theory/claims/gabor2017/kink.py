@@ -42,6 +42,8 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     path = _path(circle, valleys, 1 / circle.curvature()[:, None] if cell.control else eta, cell)
     moved, off = np.abs(np.diff(path, axis=0)), np.abs(path - circle.truth.theta)
     if mu:
+        # An even filter is at a truth half a turn on as well.
+        path = circle.truth.theta + circle.apart(path)
         inside = np.min(np.minimum(path - valleys[0][:, None], valleys[1][:, None] - path), axis=0)
         findings = _with_momentum(moved.max(axis=0), gabor.least_jump(rooted, eta, mu), inside, mu)
     else:
@@ -62,9 +64,9 @@ def _path(circle: Any, valleys: Any, eta: Any, cell: Cell) -> Any:
 def _valleys(rooted: Any) -> Any:
     """Where the truth's valley ends on every picture: to the left, and to the right."""
     found = [theory.objectives.gabor.landscape(rooted, i).basin(rooted.truth.theta) for i in range(rooted.scale.size)]
-    # The truth may be found a turn on.
-    shift = rooted.truth.theta - np.array([one.angle for one in found])
-    return np.array([one.left for one in found]) + shift, np.array([one.right for one in found]) + shift
+    # A rim to the left may be told a turn on.
+    left = np.array([(one.angle - one.left) % (2 * np.pi) for one in found])
+    return rooted.truth.theta - left, rooted.truth.theta - left + np.array([one.width for one in found])
 
 
 def _plain(mean: Any, off: Any, cycle: Any, control: str) -> list[Finding]:

@@ -210,6 +210,15 @@ class Circle:
 
     def off(self, theta: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """|θ − θ*| to the nearest truth, on the circle."""
-        period = math.pi if self.truth.even else 2 * math.pi
+        period = self._period
         away = np.mod(theta - self.truth.theta, period)
         return np.minimum(away, period - away)
+
+    def apart(self, theta: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """θ − θ* from the nearest truth, on the circle, with its sign."""
+        half = self._period / 2
+        return np.mod(theta - self.truth.theta + half, 2 * half) - half
+
+    @property
+    def _period(self) -> float:
+        return math.pi if self.truth.even else 2 * math.pi
