@@ -77,10 +77,11 @@ def _told(circle: Any, tail: Any, moved: float) -> str:
     true = all(one.true for one in valleys)
     if moved < CURED:
         return "rests at the truth" if true else "rests in a false minimum"
+    # The two truths of an even filter are half a turn apart.
+    if len(valleys) > 1 or moved > math.pi / 2:
+        return "is thrown from valley to valley"
     if true:
         return "cycles about the truth"
-    if len(valleys) > 1:
-        return "is thrown from valley to valley"
     return "cycles in a false valley" if moved >= MOVING else "still creeps in a false valley"
 
 
