@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -59,7 +60,9 @@ SMALL = {
 @functools.cache
 def evidence(key):
     settings = [Setting(rng=np.random.default_rng(7), xp=np, profile="quick") for _ in SMALL[key]]
-    return [MODULES[key].measure(cell, setting) for cell, setting in zip(SMALL[key], settings, strict=True)]
+    # Four filters of the nine.
+    with mock.patch.dict(MODULES["population"].GRIDS, quick=((4.0, 6.0), (2.0, 3.0))):
+        return [MODULES[key].measure(cell, setting) for cell, setting in zip(SMALL[key], settings, strict=True)]
 
 
 def findings(key, form=None):
@@ -141,7 +144,7 @@ def test_descent_finds_the_truth_from_its_valley_alone_start_by_start():
     }
     assert all(f.details["found from outside"] == 0 for f in basins if not f.control)
     each = findings("population", "each start")
-    assert len(each) == 9
+    assert len(each) == 4
     assert all(f.measured == 1 for f in each)
     assert all(f.details["starts in the basin"] == f.details["starts brought home"] > 0 for f in each)
 
