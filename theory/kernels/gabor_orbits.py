@@ -106,6 +106,15 @@ def parts(work, size, true, lanes, starts, out):
 
 
 @compiled()
+def _four(out, place, starts, a, b, c, d):
+    """Rows of ``out``, one below the other."""
+    store(out, place, a)
+    store(out, place + starts, b)
+    store(out, place + 2 * starts, c)
+    store(out, place + 3 * starts, d)
+
+
+@compiled()
 def sums(work, size, places, outer, lanes, starts, out):
     """Row by row of ``out``: Σ uc {1, x², xy, y²}, Σ vn {1, x², xy, y²}, Σ un {x, y}, Σ vc {x, y}, twice each.
 
@@ -154,15 +163,6 @@ def sums(work, size, places, outer, lanes, starts, out):
             c0, cxx, cxy = add(c0, rc), fma(mul(x, x), rc, cxx), fma(x, rcy, cxy)
             n0, nxx, nxy = add(n0, rn), fma(mul(x, x), rn, nxx), fma(x, rny, nxy)
             ux, vx = fma(x, ru, ux), fma(x, rv, vx)
-        store(out, start, c0)
-        store(out, starts + start, cxx)
-        store(out, 2 * starts + start, cxy)
-        store(out, 3 * starts + start, cyy)
-        store(out, 4 * starts + start, n0)
-        store(out, 5 * starts + start, nxx)
-        store(out, 6 * starts + start, nxy)
-        store(out, 7 * starts + start, nyy)
-        store(out, 8 * starts + start, ux)
-        store(out, 9 * starts + start, uy)
-        store(out, 10 * starts + start, vx)
-        store(out, 11 * starts + start, vy)
+        _four(out, start, starts, c0, cxx, cxy, cyy)
+        _four(out, start + 4 * starts, starts, n0, nxx, nxy, nyy)
+        _four(out, start + 8 * starts, starts, ux, uy, vx, vy)
