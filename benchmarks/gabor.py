@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.common import OnBackend, Timed, bounded, unit
 from theory import problems
 from theory.descent import REMEDIES, HeavyBall, Task, turn
-from theory.objectives.gabor import Circle, GaborFilter, GaborLoss, diagnose, of_image, of_images, white
+from theory.objectives.gabor import Circle, GaborFilter, GaborLoss, diagnose, of_image, of_images, stationary, white
 from theory.objectives.gabor.filter import PARAMETERS
 
-SEED, PICTURES, STARTS, BUDGET = 2017, 20, 64, 240
+SEED, PICTURES, STARTS, BUDGET, SIDE = 2017, 20, 64, 240, 64
 TRUTH = GaborFilter()
 
 
@@ -35,14 +35,16 @@ class PopulationDescent(Timed):
 
 
 class PopulationDescentInFive(Timed):
-    """A thousand starts and a thousand steps in θ, λ, σ, γ and ψ on the population loss of white noise."""
+    """A thousand starts and a thousand steps in θ, λ, σ, γ and ψ on the population loss of white or smooth noise."""
 
-    version = "2"
-    params: list[Any] = [["numpy"]]
+    version = "3"
+    params: list[Any] = [["numpy"], ["white", "smooth"]]
+    param_names = [*OnBackend.param_names, "noise"]
 
-    def prepare(self) -> None:
+    def prepare(self, noise: str) -> None:
         """The starts, and what is compiled."""
-        self.loss = GaborLoss(white(TRUTH.size), TRUTH, "mse", PARAMETERS[:5])
+        seen = stationary(problems.spectrum(noise, SIDE), TRUTH.size) if noise == "smooth" else white(TRUTH.size)
+        self.loss = GaborLoss(seen, TRUTH, "mse", PARAMETERS[:5])
         rng = np.random.default_rng(SEED)
         self.start = self.loss.teacher[:, None] * (1 + 0.1 * rng.standard_normal((5, 1000)))
         self.start[0] = angles(1000)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from theory.objectives.gabor import (
     landscape,
     moments,
     of_image,
+    orbits,
+    stationary,
     white,
 )
 from theory.objectives.gabor import (
@@ -32,11 +35,14 @@ from theory.objectives.gabor.series import Series
 # Modules whose names in their packages are those of their functions.
 problems = importlib.import_module("theory.problems.textures")
 transients = importlib.import_module("theory.descent.transient")
+cycles = importlib.import_module("theory.objectives.gabor.cycle")
 charts = importlib.import_module("theory.objectives.gabor.landscape")
 
 EPS = np.finfo(float).eps
 TRUTH = GaborFilter(theta=0.3, wavelength=5.0, sigma=2.0, gamma=0.7, psi=0.4, size=9)
 EVEN = GaborFilter(size=9, sigma=2.0)
+POWER = np.random.default_rng(5).random((12, 12))
+POWER += np.roll(POWER[::-1, ::-1], (1, 1), axis=(0, 1))
 IMAGE = np.random.default_rng(0).standard_normal((20, 23)) + 0.2
 
 
@@ -49,9 +55,43 @@ def derivatives() -> None:
 def many() -> None:
     """The same of so many starts that they are compiled, and their values."""
     for kind in ("mse", "rmse", "correlation"):
-        for seen in (white(9), of_image(IMAGE, 9)):
+        for seen in (white(9), of_image(IMAGE, 9), stationary(POWER, 9)):
             loss = GaborLoss(seen, TRUTH, kind, PARAMETERS)
             assert gradient_errors(loss, -(-compiled.LEAST // 81)).max() < 1e-12
+
+
+def autocovariance() -> None:
+    """C of a population, frequency by frequency."""
+    f = np.arange(12) / 12
+    here = np.mean(POWER * np.cos(2 * np.pi * (2 * f[:, None] - f)))
+    assert stationary(POWER, 3).gram[6, 1] == pytest.approx(here, abs=64 * EPS)
+
+
+def cycling() -> None:
+    """Where |f'| = s(1 + bu): from ηs(1 − bL) on the left to ηs(1 + bR) on the right; and with momentum."""
+    b, jump = 0.8, 0.05
+    root = SimpleNamespace(
+        truth=SimpleNamespace(theta=0.4),
+        curvature=lambda: np.array([2.0]),
+        gradient=lambda at: np.sign(at - 0.4) * (1 + b * (at - 0.4)),
+    )
+    found, left = cycles.cycle(root, np.array([[jump]]), 10**9), jump * (1 + b * jump)
+    assert found.reach[0, 0] == pytest.approx(left)
+    assert found.least[0, 0] == pytest.approx(jump * 2 * (1 - b * left) / (2 - b * left))
+    assert found.most[0, 0] == pytest.approx(jump * 2 * (1 + b * jump) / (2 + b * jump))
+    assert cycles.least_jump(root, np.array([[jump]]), 0.9)[0, 0] == pytest.approx(jump / 1.9 * (1 - b * jump / 1.9))
+
+
+def flat() -> None:
+    """A filter that hardly turns: E as a closed form of the angle, and what rounding leaves of it."""
+    round_ = GaborFilter(wavelength=1e3, gamma=1.0, size=3)
+    ring = Circle([white(3)], round_)
+    theta = np.array([[1.3, 3.0]])
+    x, y = np.repeat(np.arange(-1, 2), 3)[:, None], np.tile(np.arange(-1, 2), 3)[:, None]
+    sine = [np.sin(np.pi * (x * np.cos(t) + y * np.sin(t)) / 1e3) for t in (theta, np.full((1, 1), math.pi / 4))]
+    change = -2 * np.exp(-(x * x + y * y) / 18) * (sine[0] - sine[1]) * (sine[0] + sine[1])
+    np.testing.assert_allclose(ring.square(theta)[0], np.sum(change**2, axis=0), rtol=1e-7)
+    assert 1e-12 < ring.square.noise[0] / np.abs(ring.square.coefficients).max() < 1e-8
 
 
 def pixel() -> None:
@@ -183,6 +223,9 @@ CHECKS = {
         many,
         pixel,
         windows,
+        autocovariance,
+        cycling,
+        flat,
         curvature,
         circle,
         chart,
@@ -211,6 +254,7 @@ def one_side_only(gram, x, offset, size, rows, columns, xp):
         OFFSET(gram, 1.02 * x, offset, size, rows, columns, xp)
 
 
+TURNED, SLOPES = compiled.ByOrbits._turned, cycles._slopes
 PARTS, OFFSET = filters.Parts, moments._offset
 
 PLANTS = {
@@ -234,9 +278,23 @@ PLANTS = {
     "compiled ∂g/∂q × 1.02": Plant(compiled, "_chained", scaled(compiled._chained, 1.02), ["many"]),
     "compiled g × 1.02": Plant(compiled, "filters", scaled(compiled.filters, 1.02), ["many"]),
     "Σ e² × 1.02": Plant(compiled, "pulled", entry_scaled(compiled.pulled, 1, 1.02), ["many"]),
+    "a product by orbits × 1.02": Plant(orbits.Orbits, "apply", scaled(orbits.Orbits.apply, 1.02), ["many"]),
+    "orbits' sums × 1.02": Plant(
+        compiled.ByOrbits, "_turned", staticmethod(lambda psi, sums: TURNED(psi, 1.02 * sums)), ["many"]
+    ),
+    "orbits' sums at another phase": Plant(
+        compiled.ByOrbits, "_turned", staticmethod(lambda psi, sums: TURNED(1.02 * psi, sums)), ["many"]
+    ),
+    "r × 1.02": Plant(moments, "_even", scaled(moments._even, 1.02), ["autocovariance"]),
+    "a jump's balance × 1.02": Plant(cycles, "_balanced", scaled(cycles._balanced, 1.02), ["cycling"]),
+    "slopes about the kink × 1.02": Plant(
+        cycles, "_slopes", lambda *a: tuple(1.02 * s for s in SLOPES(*a)), ["cycling"]
+    ),
+    "E × 1.02": Plant(Circle, "_square", scaled(Circle._square, 1.02), ["circle", "flat", "disc"]),
+    "noise that is none": Plant(Circle, "_rounding", scaled(Circle._rounding, 1e4), ["flat"]),
     "ℓ'' × 1.02": Plant(GaborLoss, "curvature", scaled(GaborLoss.curvature, 1.02), ["curvature"]),
-    "overlap × 1.02": Plant(Circle, "_overlap", scaled(Circle._overlap, 1.02), ["circle", "disc"]),
-    "energy × 1.02": Plant(Circle, "_energy", scaled(Circle._energy, 1.02), ["circle", "disc"]),
+    "overlap × 1.02": Plant(Circle, "_overlap", scaled(Circle._overlap, 1.02), ["circle"]),
+    "energy × 1.02": Plant(Circle, "_energy", scaled(Circle._energy, 1.02), ["circle"]),
     "E near the truth × 1.02": Plant(Series, "about", entry_scaled(Series.about, 0, 1.02), ["circle"]),
     "E' near the truth × 1.02": Plant(Series, "about", entry_scaled(Series.about, 1, 1.02), ["circle"]),
     "E' × 1.02": Plant(Series, "both", entry_scaled(Series.both, 1, 1.02), ["circle"]),

@@ -11,7 +11,8 @@ from planting import Plant, scaled, suite
 from scipy.stats import binom
 
 from theory import problems
-from theory.claims.claim import Cell, Setting
+from theory.claims import verdict
+from theory.claims.claim import Cell, Finding, Relation, Setting
 from theory.claims.gabor2017 import gaborness
 from theory.claims.verdict import judge
 from theory.objectives import gabor
@@ -139,6 +140,15 @@ def verdicts() -> None:
         assert judge(finding, gaborness.CLAIM.relation) == expected
 
 
+def enough() -> None:
+    """How much room the worst of some findings has."""
+    upper = [Finding(2.0, measured, relation=Relation.UPPER) for measured in (1.0, 1.5, 1.2)]
+    assert verdict.worst(upper, Relation.TIGHT).measured == 1.5
+    assert verdict.room(upper[1], Relation.TIGHT) == pytest.approx(0.25)
+    lower = Finding(2.0, 3.0, 2.5, 4.0, relation=Relation.LOWER)
+    assert verdict.room(lower, Relation.TIGHT) == pytest.approx(0.25)
+
+
 CHECKS = {
     "recovered": recovered,
     "projected": projected,
@@ -151,6 +161,7 @@ CHECKS = {
     "noise": noise,
     "grey": grey,
     "verdicts": verdicts,
+    "enough": enough,
 }
 
 
@@ -193,6 +204,8 @@ def noisier(kind, n, size, *, rng, noise=0.0):
 KNOWN = known.known_kernels
 
 PLANTS = {
+    "room × 1.02": Plant(verdict, "room", scaled(verdict.room, 1.02), ["enough"]),
+    "room of the other sign": Plant(verdict, "room", scaled(verdict.room, -1.0), ["enough"]),
     "a phase of the other sign": Plant(search, "_project", phase_turned, ["projected", "slopes", "recovered"]),
     "an angle beyond π without its phase": Plant(fit, "_canonical", canonical_without_sign, ["recovered"]),
     "a slope in λ": Plant(search.Family, "chained", unchained, ["slopes"]),

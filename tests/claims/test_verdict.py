@@ -342,3 +342,35 @@ class TestRankSlope:
             slope, low, high = v.rank_slope(self.X, np.random.default_rng(seed).permutation(12))
             assert low <= slope <= high
             assert low < 0 < high
+
+
+@pytest.mark.parametrize(
+    ("relation", "limits", "expected"),
+    [
+        (UPPER, (1.0, 1.5, 1.8), 0.1),
+        (UPPER, (1.0, 1.5, 2.2), -0.1),
+        (LOWER, (2.5, 3.0, 4.0), 0.25),
+        (ORDER, (1.0, 3.0, 4.0), -0.5),
+        (TIGHT, (1.5, 2.0, 2.1), 0.05),
+        (TIGHT, (1.2, 1.5, 1.8), -0.1),
+    ],
+)
+def test_room(relation, limits, expected):
+    low, measured, high = limits
+    assert v.room(Finding(2.0, measured, low, high), relation) == pytest.approx(expected)
+    assert v.room(Finding(-2.0, 3.0, relation=LOWER), relation) == pytest.approx(2.5)
+    assert v.room(Finding(0.0, 3.0), LOWER) == 3.0
+
+
+def test_the_worst_stands_for_all():
+    def upper(measured, margin=1.0, control=""):
+        return Finding(2.0, measured, margins={"a": margin}, control=control, details={"which": measured})
+
+    chosen = v.worst([upper(1.0), upper(1.9), upper(5.0, margin=-1.0), upper(1.5)], UPPER)
+    assert (chosen.measured, dict(chosen.details)) == (1.9, {"which": 1.9, "of": 4, "within the hypotheses": 3})
+    assert v.worst([upper(1.0), upper(2.1)], UPPER).measured == 2.1
+    none = v.worst([upper(1.0, margin=0.0)], UPPER)
+    assert v.judge(none, UPPER) is UNMET
+    assert none.details["within the hypotheses"] == 0
+    # A control is refuted on all of them if it is where it has the most room.
+    assert v.worst([upper(3.0, control="c"), upper(2.5, control="c")], UPPER).measured == 2.5

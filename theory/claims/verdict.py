@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -172,6 +172,36 @@ def nearest(findings: Sequence[Finding], relation: Relation) -> float | None:
     if not ratios:
         return None
     return max(ratios, key=lambda pair: _distress(*pair))[0]
+
+
+def room(finding: Finding, relation: Relation) -> float:
+    """How far a finding is from being not confirmed, over its prediction; negative where it is not confirmed.
+
+    >>> room(Finding(2.0, 1.5, 1.0, 1.8), Relation.UPPER).__round__(3)
+    0.1
+    """
+    low, high = limits(finding)
+    below, above = finding.predicted - high, low - finding.predicted
+    related = finding.relation or relation
+    if related is Relation.UPPER:
+        gap = below
+    elif related in (Relation.LOWER, Relation.ORDER):
+        gap = above
+    else:
+        gap = min(-below, -above)
+    return float(gap / abs(finding.predicted) if finding.predicted else gap)
+
+
+def worst(findings: Sequence[Finding], relation: Relation) -> Finding:
+    """The one finding that stands for many of one kind: of those within their hypotheses that with the least room.
+
+    So it is violated if one of them is; those of a control, which all shall be violated, are stood for by that with the
+    most room. Its details say how many there were, and how many within their hypotheses.
+    """
+    within = [finding for finding in findings if all(margin > 0 for margin in finding.margins.values())]
+    choose = max if findings[0].control else min
+    one = choose(within or findings, key=lambda finding: room(finding, relation))
+    return replace(one, details={**one.details, "of": len(findings), "within the hypotheses": len(within)})
 
 
 def _distress(ratio: float, relation: Relation) -> float:

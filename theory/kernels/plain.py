@@ -122,3 +122,35 @@ def sums(q: Any, size: int, places: Any, outer: Any, true: Any, lanes: Any, out:
     out[:] = np.stack(
         [np.sum(one, axis=0) for one in (g, g * x * x, g * x * y, g * y * y, s, s * x, s * y, e**2)]
     ).ravel()
+
+
+def orbits(square: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p n"]:
+    """ee, oo, oe and eo of what the pixels have: means over their images under reflection, of sign + or −."""
+    size = round(len(square) ** 0.5)
+    g = square.reshape(size, size, -1)
+    rows, columns, both = g[::-1], g[:, ::-1], g[::-1, ::-1]
+    up, off = slice(size // 2, None), slice((size + 1) // 2, None)
+    parts = (
+        (g + rows + columns + both)[up, up],
+        (g - rows - columns + both)[off, off],
+        (g - rows + columns - both)[off, up],
+        (g + rows - columns - both)[up, off],
+    )
+    return np.concatenate([part.reshape(-1, g.shape[2]) for part in parts]) / 4
+
+
+def orbit_parts(q: Any, size: int, true: Any, out: Any) -> None:
+    """The orbits of every filter, less those of ``true``."""
+    out[:] = (orbits(_responses(q, size)[0].real) - true[:, None]).ravel()
+
+
+def orbit_sums(q: Any, size: int, outer: Any, out: Any) -> None:
+    """Σ uc {1, x², xy, y²}, Σ vn {1, x², xy, y²}, Σ un {x, y}, Σ vc {x, y} of every start, twice each."""
+    h, x, y = _responses(q, size)
+    h = h * np.exp(-1j * q[4])
+    c, n, e = h.real, h.imag, 2 * outer.reshape(h.shape)
+    even = np.arange(len(e))[:, None] < ((size + 1) // 2) ** 2 + (size // 2) ** 2
+    u, v = np.where(even, e, 0.0), np.where(even, 0.0, e)
+    terms = [(u, c * one) for one in (1, x * x, x * y, y * y)] + [(v, n * one) for one in (1, x * x, x * y, y * y)]
+    terms += [(u, n * x), (u, n * y), (v, c * x), (v, c * y)]
+    out[:] = np.stack([np.sum(one * orbits(other), axis=0) for one, other in terms]).ravel()

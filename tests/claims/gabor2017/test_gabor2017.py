@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ SMALL = {
         Cell({**BASE, "what": "mean", "side": 48, "pictures": 400}),
         Cell({**BASE, "psi": 0.8}, control=MODULES["population"].ODD),
     ],
-    "remedies": [Cell({"on": "smooth", "whitened": False, "pictures": 40, "budget": 240})],
+    "remedies": [Cell({"on": "smooth", "whitened": False, "pictures": 16, "budget": 240})],
     "original": [
         Cell({"on": "photo", "momentum": 0.0, "pictures": 1, "steps": 300}),
         *(
@@ -59,7 +60,9 @@ SMALL = {
 @functools.cache
 def evidence(key):
     settings = [Setting(rng=np.random.default_rng(7), xp=np, profile="quick") for _ in SMALL[key]]
-    return [MODULES[key].measure(cell, setting) for cell, setting in zip(SMALL[key], settings, strict=True)]
+    # Four filters of the nine.
+    with mock.patch.dict(MODULES["population"].GRIDS, quick=((4.0, 6.0), (2.0, 3.0))):
+        return [MODULES[key].measure(cell, setting) for cell, setting in zip(SMALL[key], settings, strict=True)]
 
 
 def findings(key, form=None):
@@ -130,6 +133,36 @@ def test_the_table_of_remedies():
     assert all(
         low <= r <= high for low, r, high in zip(table["rate_low"], table["rate"], table["rate_high"], strict=True)
     )
+
+
+def test_descent_finds_the_truth_from_its_valley_alone_start_by_start():
+    basins = findings("remedies", "basin")
+    assert {f.details["remedy"]: f.measured == 1 for f in basins} == {
+        "plain": True,
+        "double angle": True,
+        "disc": False,
+    }
+    assert all(f.details["found from outside"] == 0 for f in basins if not f.control)
+    each = findings("population", "each start")
+    assert len(each) == 4
+    assert all(f.measured == 1 for f in each)
+    assert all(f.details["starts in the basin"] == f.details["starts brought home"] > 0 for f in each)
+
+
+def test_a_row_of_the_original_has_the_run_as_asked_beside_the_cured_one():
+    """At every step; and what θ is said to keep from the truth follows from the momentum."""
+    rows = findings("original", "as asked")
+    asked = [f for f in rows if not f.control]
+    assert [f.details["jump"] for f in asked] == list(MODULES["original"].JUMPS)
+    assert all(f.details["cured run ends"] < 1e-6 for f in asked)
+    assert {f.details["as asked"] for f in asked} <= {
+        "rests in a false minimum",
+        "cycles about the truth",
+        "cycles in a false valley",
+        "still creeps in a false valley",
+        "is thrown from valley to valley",
+    }
+    assert all(0.0045 < f.predicted <= 0.005 for f in asked)
 
 
 def test_the_figure_of_the_original_has_all_it_needs():

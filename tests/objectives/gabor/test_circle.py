@@ -124,14 +124,63 @@ def test_a_function_too_rough_for_a_series_is_refused():
 
 
 def test_a_filter_whose_angle_is_not_seen_is_refused():
-    """E is then a difference of terms that agree in all but their rounding; or there is no second angle."""
-    nearly_round = GaborFilter(wavelength=1000.0, gamma=1.0, size=3)
+    """Of E nothing but rounding is left; or there is no second angle."""
+    round_ = GaborFilter(wavelength=1e8, gamma=1.0, size=3)
     for kind in ("mse", "rmse"):
-        with pytest.raises(BadInput, match="filter is so alike at all angles"):
-            diagnose(white(3), nearly_round, start=0.0, step=0.1, loss=kind)
+        with pytest.raises(BadInput, match="filter is so alike at all angles that of its loss"):
+            diagnose(white(3), round_, start=0.0, step=0.1, loss=kind)
     for kind in LOSSES:
         with pytest.raises(BadInput, match="no angle is seen"):
             diagnose(white(1), GaborFilter(size=1), start=0.0, step=0.1, loss=kind)
+
+
+@pytest.mark.parametrize("wavelength", [100.0, 1e3, 1e4])
+def test_a_filter_that_hardly_turns_is_charted(wavelength):
+    """E/c down to 3e-14, beside sums of pixels in extended precision; the landscape has two truths, and is certain."""
+    truth = GaborFilter(wavelength=wavelength, gamma=1.0, size=3)
+    circle, theta = Circle([white(3)], truth), np.linspace(0, 6, 9)
+    x, y = (np.repeat(np.arange(-1, 2), 3).astype(np.longdouble), np.tile(np.arange(-1, 2), 3).astype(np.longdouble))
+
+    def pixels(angle):
+        along = x * np.cos(np.longdouble(angle)) + y * np.sin(np.longdouble(angle))
+        return np.exp(-(x * x + y * y) / 18) * (-2 * np.sin(np.longdouble(math.pi) * along / wavelength) ** 2)
+
+    expected = [float(np.sum((pixels(angle) - pixels(truth.theta)) ** 2)) for angle in theta]
+    noise = float(circle.square.noise[0])
+    # g − g* is −2 env (sin² − sin*²), exact here; there to the noise that the series tells of.
+    np.testing.assert_allclose(circle.square(theta[None])[0], expected, rtol=0, atol=4 * noise)
+    assert noise < 1e-6 * max(expected)
+    chart = landscape(circle)
+    assert chart.certain
+    assert [one.true for one in chart.minima] == [True, True]
+
+
+def test_a_step_too_small_to_be_seen_is_not_rest():
+    truth = GaborFilter(wavelength=1e5, gamma=1.0, size=3)
+    found = diagnose(white(3), truth, start=0.0, step=0.1, loss="mse")
+    assert (found.outcome, found.reaches) == ("moving", False)
+
+
+def test_zeros_within_the_noise_are_not_certain():
+    """cos θ + 0.999 vanishes twice near π, at −0.001 below; noise of a hundredth leaves open whether it does."""
+
+    def near(theta):
+        return np.cos(theta) + 0.999
+
+    assert Series.sampled(near).zeros().certain
+    assert Series.sampled(near).zeros().angles.size == 2
+    assert not Series.sampled(near, 2e-4 * 5).zeros().certain
+    tilted = Series.sampled(lambda theta: np.cos(theta) - 0.5, 1e-6).zeros()
+    assert tilted.certain
+    np.testing.assert_allclose(tilted.angles, [math.pi / 3, 5 * math.pi / 3], atol=1e-12)
+    with pytest.raises(BadInput, match=r"of its loss 2\.0e-02 is rounding"):
+        Series.sampled(np.cos, 0.02)
+
+
+def test_noise_of_a_derivative_is_that_of_its_harmonics():
+    wave = Series.sampled(lambda theta: np.cos(theta) + np.cos(3 * theta), 1e-9)
+    assert wave.derivative().noise[0] == pytest.approx(1e-9 * math.sqrt(1 + 4 + 9))
+    assert wave.alone(0).noise[0] == 1e-9
 
 
 def test_every_angle_lies_in_a_basin():

@@ -76,12 +76,21 @@ def _one(cell: Cell, wavelength: float, sigma: float) -> tuple[list[Finding], di
         return findings, row
     certified = {"certified": 1.0 if chart.certain else -1.0}
     counted = _counted(pixels)
-    flowed, row["reached"] = _flowed(circle), _reached(circle)
+    home, row["reached"] = _flowed(circle), _reached(circle)
+    flowed = float(np.mean(home))
     findings.append(Finding(len(chart.minima) / 2, counted / 2, margins=certified, form="minima", details=details))
     # Two edges of the valley, each known to one start.
     limits = flowed - 2 / STARTS, flowed + 2 / STARTS
     reached: dict[str, Value] = {**details, "reached by descent": row["reached"]}
     findings.append(Finding(chart.share, flowed, *limits, margins=certified, form="basin", details=reached))
+    drains = np.array([chart.basin(float(theta)).true for theta in _starts(circle)[0]])
+    apart: dict[str, Value] = {
+        **details,
+        "starts in the basin": int(drains.sum()),
+        "starts brought home": int(home.sum()),
+    }
+    each = float(np.mean(drains == home))
+    findings.append(Finding(1.0, each, margins=certified, form="each start", relation=Relation.LOWER, details=apart))
     fits = {"the window fits": truth.size / 2 * min(truth.gamma, 1.0) / sigma - FITS}
     fits["the pixels suffice"] = (math.pi - 2 * math.pi / wavelength) * sigma - FITS
     findings.append(Finding(PLANE, away, margins=fits, form="plane", relation=Relation.UPPER, details=details))
@@ -116,12 +125,12 @@ def _starts(circle: Any) -> Any:
     return circle.truth.theta + math.pi * (0.5 + np.arange(STARTS))[None] / STARTS
 
 
-def _flowed(circle: Any) -> float:
-    """The share of starts, evenly over a half-turn, that gradient flow takes to the truth: by its sign, at one pace."""
+def _flowed(circle: Any) -> Any:
+    """Which starts, evenly over a half-turn, gradient flow takes to the truth: by its sign, at one pace."""
     end, _ = theory.descent.turn(
         lambda theta: np.sign(circle.gradient(theta)), _starts(circle), theory.descent.HeavyBall(STRIDE), STEPS
     )
-    return float(np.mean(circle.off(end) < 2 * STRIDE))
+    return circle.off(end)[0] < 2 * STRIDE
 
 
 def _reached(circle: Any) -> float:
@@ -159,7 +168,8 @@ CLAIM = Claim(
         "'mean': images of 32×32 and of 64×64, at three angles). For ψ = 0 it has the period π ('period'). The "
         "number of its minima in a half-turn ('minima'), certified, is that counted on a grid of 1,440 angles from "
         "the pixels; the part of the circle that drains into the truth ('basin'), certified, is that of 180 starts "
-        "that gradient flow takes there (followed by its sign, 0.005 radians a step). Where the filter fits its "
+        "that gradient flow takes there (followed by its sign, 0.005 radians a step), and these are the very starts "
+        "that lie in the certified basin ('each start'). Where the filter fits its "
         "window and its pixels, the landscape is that of the plane, in closed form, to 1 % of the largest loss "
         "('plane'), and of the minima deeper than twice that departure there are as many ('plane minima'): one. "
         "Grid over λ, σ, γ, windows of 15×15 and 31×31."
@@ -179,5 +189,6 @@ CLAIM = Claim(
     controls={ODD: "a filter that is not even: it has not the period π"},
     cells=cells,
     measure=measure,
+    version=2,
     headline="basin",
 )

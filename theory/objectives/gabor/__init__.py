@@ -2,6 +2,7 @@
 
 from theory.objectives.gabor.advice import Advice
 from theory.objectives.gabor.circle import Circle
+from theory.objectives.gabor.cycle import Cycle, cycle, least_jump
 from theory.objectives.gabor.diagnose import Diagnosis, central, complex_step, diagnose, gradient_errors
 from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
@@ -16,6 +17,7 @@ __all__ = [
     "PARAMETERS",
     "Advice",
     "Circle",
+    "Cycle",
     "Diagnosis",
     "Disc",
     "Fits",
@@ -29,6 +31,7 @@ __all__ = [
     "central",
     "complex_step",
     "constant",
+    "cycle",
     "diagnose",
     "filtered",
     "fit",
@@ -37,6 +40,7 @@ __all__ = [
     "kernels",
     "landscape",
     "least_found",
+    "least_jump",
     "of_image",
     "of_images",
     "stationary",

@@ -16,10 +16,13 @@ from theory.arrays import to_numpy
 from theory.objectives.gabor.filter import GaborFilter, kernels
 from theory.objectives.gabor.loss import LOSSES
 from theory.objectives.gabor.moments import WindowMoments
-from theory.objectives.gabor.series import Series
+from theory.objectives.gabor.series import FEWEST, Series
 
 NEAR = 1e-4
 """E below this, relative to c, is summed anew, so that no more than 12 figures of it are ever lost."""
+
+ROUNDING = 4 * np.finfo(float).eps
+"""Of a pixel of a filter, relative to its amplitude, and of a sum: some roundings of 2⁻⁵³ that partly cancel."""
 
 
 class Circle:
@@ -29,8 +32,9 @@ class Circle:
 
         mse E = Q − 2B + c,   rmse √E,   correlation 1 − B/√(Qc)  (with C less mmᵀ)
 
-    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E and E' are
-    exact to a rounding of c; for the root, to a rounding of c times the distance to the truth.
+    so a step costs some dozen multiplications a start, and nothing of the filter or the image is touched. E is sampled
+    as (g − g*)ᵀC(g − g*), so that it is exact to a rounding of √(E c), and not of c; for the root, near the truth, to
+    that times the distance.
 
     Parameters
     ----------
@@ -69,23 +73,26 @@ class Circle:
         self._true = np.stack([to_numpy(seen(g_star))[:, 0] for seen in self._seen])
         self.scale = self._true @ g_star[:, 0]
         """c of every image."""
+        self._largest = np.array([one.largest for one in moments])
 
     @functools.cached_property
     def overlap(self) -> Series:
         """B."""
-        return Series.sampled(self._overlap)
+        g, g_star = self._coarse(), np.linalg.norm(self.truth.kernel())
+        noise = self._delta * np.linalg.norm(self._true, axis=1)
+        return Series.sampled(
+            self._overlap, noise + ROUNDING * self._largest * g_star * np.linalg.norm(g, axis=0).max()
+        )
 
     @functools.cached_property
     def energy(self) -> Series:
         """Q."""
-        return Series.sampled(self._energy)
+        return Series.sampled(self._energy, self._rounding(self._coarse()))
 
     @functools.cached_property
     def square(self) -> Series:
         """E."""
-        return Series.sampled(
-            lambda theta: self._energy(theta) - 2 * self._overlap(theta) + self.scale[:, None], self.scale.max()
-        )
+        return Series.sampled(self._square, self._rounding(self._coarse() - self.truth.kernel()[:, None]))
 
     def _overlap(self, theta: Any) -> Any:
         return self._true @ kernels(self.learned.at(theta), self.learned.size)
@@ -93,6 +100,29 @@ class Circle:
     def _energy(self, theta: Any) -> Any:
         g = kernels(self.learned.at(theta), self.learned.size)
         return np.stack([np.sum(g * to_numpy(seen(g)), axis=0) for seen in self._seen])
+
+    def _error(self, theta: Any) -> Any:
+        """e = g − g*."""
+        return kernels(self.learned.at(theta), self.learned.size) - self.truth.kernel()[:, None]
+
+    def _square(self, theta: Any) -> Any:
+        """eᵀCe."""
+        e = self._error(theta)
+        return np.stack([np.sum(e * to_numpy(seen(e)), axis=0) for seen in self._seen])
+
+    def _coarse(self) -> Any:
+        """g at some angles all round."""
+        return kernels(self.learned.at(2 * math.pi * np.arange(FEWEST) / FEWEST), self.learned.size)
+
+    @property
+    def _delta(self) -> float:
+        """The rounding of a pixel."""
+        return ROUNDING * (abs(self.learned.amplitude) + abs(self.truth.amplitude))
+
+    def _rounding(self, v: Any) -> Any:
+        """The largest rounding of vᵀCv: 2‖Cv‖δ of the pixels, and ``ROUNDING`` max C ‖v‖² of the products."""
+        seen = np.stack([np.linalg.norm(to_numpy(seen(v)), axis=0) for seen in self._seen])
+        return np.max(2 * self._delta * seen + ROUNDING * self._largest[:, None] * np.sum(v * v, axis=0), axis=1)
 
     def value(self, theta: Float[np.ndarray, "n starts"]) -> Float[np.ndarray, "n starts"]:
         """The loss."""
@@ -127,9 +157,9 @@ class Circle:
         one = copy.copy(self)
         kept = slice(problem, problem + 1)
         one._seen, one._true, one.scale = self._seen[kept], self._true[kept], self.scale[kept]
+        one._largest = self._largest[kept]
         for name in ("overlap", "energy", "_rising") if self.kind == "correlation" else ("square",):
-            series = getattr(self, name)
-            one.__dict__[name] = Series(series.coefficients[kept], series.stride)
+            one.__dict__[name] = getattr(self, name).alone(problem)
         return one
 
     def rising(self) -> Series:
@@ -143,7 +173,13 @@ class Circle:
             (b, db), (q, dq) = self.overlap.both(at), self.energy.both(at)
             return b * dq / 2 - db * q
 
-        return Series.sampled(numerator)
+        b, q = self.overlap, self.energy
+        noise = (
+            (b.bound(0) * q.derivative().noise + q.bound(1) * b.noise) / 2
+            + b.bound(1) * q.noise
+            + q.bound(0) * b.derivative().noise
+        )
+        return Series.sampled(numerator, noise)
 
     def curvature(self, theta: float | None = None) -> Float[np.ndarray, " n"]:
         """d²ℓ/dθ² of the mean squared error or the correlation, at an angle: at the truth by default.
@@ -174,6 +210,15 @@ class Circle:
 
     def off(self, theta: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """|θ − θ*| to the nearest truth, on the circle."""
-        period = math.pi if self.truth.even else 2 * math.pi
+        period = self._period
         away = np.mod(theta - self.truth.theta, period)
         return np.minimum(away, period - away)
+
+    def apart(self, theta: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """θ − θ* from the nearest truth, on the circle, with its sign."""
+        half = self._period / 2
+        return np.mod(theta - self.truth.theta + half, 2 * half) - half
+
+    @property
+    def _period(self) -> float:
+        return math.pi if self.truth.even else 2 * math.pi

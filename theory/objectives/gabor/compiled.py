@@ -8,9 +8,14 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.kernels.constants import LARGEST, SUMS
+from theory.objectives.gabor.orbits import Orbits
 
 LEAST = 32_768
 """Pixels of all starts together, from which on numba is worth loading."""
+
+
+TOGETHER = 128
+"""Starts whose filters are held at once: with those of 15×15, half a megabyte. Whole vectors of any processor."""
 
 
 def serves(q: Any, size: int) -> bool:
@@ -53,6 +58,74 @@ def pulled(
     gabor_sums.sums(whole, size, np.arange(size) - (size - 1) / 2, given, wanted, lanes, out.ravel())
     sums = out[:, : q.shape[1]]
     return _chained(q, sums), sums[-1]
+
+
+class _Room:
+    """Memory for some starts: taken once, as the system is slow to give it."""
+
+    def __init__(self, size: int, starts: int) -> None:
+        self.work = np.empty(starts * (8 * ((size + 1) // 2) + 2))
+        self.a, self.u = np.empty((2, size**2, starts))
+
+
+class ByOrbits:
+    """Gradients by the orbits of the pixels, on moments that fall into parts: see :class:`Orbits`."""
+
+    def __init__(self, orbits: Orbits, true: Float[np.ndarray, " 6"], size: int) -> None:
+        self.orbits, self.size = orbits, size
+        self.places = np.arange(size) - (size - 1) / 2
+        # The true filter as the loops make it among others, so that nothing is left of a − a* at the truth.
+        q, lanes = _whole(np.repeat(true[:, None], 8, axis=1))
+        self.star = self._filled(_Room(size, q.shape[1]), q, lanes, np.zeros(size**2)).a[:, 0].copy()
+        self.seen = orbits.apply(self.star[:, None])[:, 0]
+
+    def gradient(self, q: Float[np.ndarray, "6 starts"], kind: str) -> Float[np.ndarray, "6 starts"]:
+        """∂/∂(θ, λ, σ, γ, ψ, A) of the loss of this kind, of so many starts at a time as stay in the cache."""
+        from theory.kernels import gabor_orbits
+
+        whole, lanes = _whole(q)
+        starts = whole.shape[1]
+        room, out = _Room(self.size, min(TOGETHER, starts)), np.empty((12, starts))
+        for first in range(0, starts, TOGETHER):
+            part = np.ascontiguousarray(whole[:, first : first + TOGETHER])
+            if part.shape[1] < room.a.shape[1]:
+                room = _Room(self.size, part.shape[1])
+            self._filled(room, part, lanes, self.star if kind != "correlation" else np.zeros_like(self.star))
+            self._weighed(room, kind)
+            few = np.empty((12, part.shape[1]))
+            gabor_orbits.sums(room.work, self.size, self.places, room.u.ravel(), lanes, part.shape[1], few.reshape(-1))
+            out[:, first : first + TOGETHER] = few
+        return _chained(q, self._turned(q[4], out[:, : q.shape[1]] / 2))
+
+    def _filled(self, room: _Room, q: Any, lanes: Any, true: Any) -> _Room:
+        """The tables of these starts, and a − ``true``."""
+        from theory.kernels import gabor_orbits
+
+        gabor_orbits.tables(q, self.size, lanes, room.work)
+        gabor_orbits.parts(room.work, self.size, true, lanes, q.shape[1], room.a.reshape(-1))
+        return room
+
+    def _weighed(self, room: _Room, kind: str) -> None:
+        """u, the gradient in a, up to what is left of the pixels: ΦᵀC(g − g*), as ``GaborLoss`` weighs it."""
+        a, u = room.a, self.orbits.apply(room.a, room.u)
+        if kind == "correlation":
+            across, own, true = self.seen @ a, np.einsum("ij,ij->j", a, u), float(self.star @ self.seen)
+            u *= across / own
+            u -= self.seen[:, None]
+            u /= np.sqrt(own * true)
+        elif kind == "rmse":
+            root = np.sqrt(np.maximum(np.einsum("ij,ij->j", a, u), 0.0))
+            u /= np.where(root > 0, root, np.inf)
+        else:
+            u *= 2
+
+    @staticmethod
+    def _turned(psi: Any, sums: Any) -> Any:
+        """Σ eg {1, x², xy, y²}, Σ es {1, x, y}, of g = cos ψ c − sin ψ n and s = sin ψ c + cos ψ n."""
+        c, s = np.cos(psi), np.sin(psi)
+        of_g = c * sums[:4] - s * sums[4:8]
+        of_s = [s * sums[0] + c * sums[4], c * sums[8] + s * sums[10], c * sums[9] + s * sums[11]]
+        return [*of_g, *of_s, None]
 
 
 def _chained(q: Any, sums: Any) -> Any:

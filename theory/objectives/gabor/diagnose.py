@@ -23,6 +23,9 @@ STEPS = 2000
 SETTLED = 1e-10
 """A move of less, in radians, ends the descent."""
 
+CLOSE = 0.01
+"""Radians from a minimum or a maximum at which a run is said to be there: a tenth of the narrowest valleys' width."""
+
 FARTHEST = 1e6
 """Radians of which rounding takes 1e-10: a truth is told to 1e-6."""
 
@@ -245,12 +248,21 @@ def _ended(circle: Circle, chart: Landscape, start: float, step: float, cycle: f
     end, off = last[-1], float(circle.off(np.array(last)).max())
     reaches = all(chart.basin(angle).true for angle in last) and off <= max(1e-6, 2 * (cycle or 0.0))
     if moved < SETTLED:
-        high = not reaches and float(circle.curvature(end)[0]) < 0
-        outcome = "balanced" if high else "converged" if reaches else "trapped"
+        outcome = "converged" if reaches else _stopped(chart, end)
     else:
         cycles = cycle is None or (reaches and cycle > 0) or step > chart.stable
         outcome = "cycles" if cycles else "moving"
     return {"end": end, "outcome": outcome, "reaches": reaches}
+
+
+def _stopped(chart: Landscape, end: float) -> str:
+    """What a run that hardly moves, away from the truth, is at; between minima and maxima its step is too small."""
+    near = {
+        name: min(abs(math.remainder(end - one.angle, 2 * math.pi)) for one in places)
+        for name, places in (("trapped", chart.minima), ("balanced", chart.maxima))
+    }
+    nearest = min(near, key=lambda name: near[name])
+    return nearest if near[nearest] < CLOSE else "moving"
 
 
 def _follow(circle: Circle, start: float, step: float) -> tuple[list[float], float]:

@@ -73,6 +73,14 @@ class GaborLoss:
         q, size = self.truth.parameters[:, None], self.truth.size
         return compiled.filters(q, size) if compiled.exact(q, size) else self._g_star
 
+    @functools.cached_property
+    def _by_orbits(self) -> compiled.ByOrbits | None:
+        """The faster way, where C falls into parts."""
+        q, size, orbits = self.truth.parameters, self.truth.size, self.moments.orbits
+        if orbits is None or not compiled.exact(q[:, None], size):
+            return None
+        return compiled.ByOrbits(orbits, q, size)
+
     def value(self, w: Float[Any, "k starts"]) -> Float[Any, " starts"]:
         """ℓ, √ℓ or 1 − ρ of every start."""
         q, size = self._all(w), self.truth.size
@@ -92,6 +100,8 @@ class GaborLoss:
     def _compiled(self, q: Any) -> Any:
         """The gradient in all six parameters."""
         size, variance = self.truth.size, self.moments.variance
+        if self._by_orbits is not None:
+            return self._by_orbits.gradient(q, self.kind)
         if self.moments.gram is not None:
             return compiled.pulled(q, size, outer=self._outer(compiled.filters(q, size), self._compiled_star, np))[0]
         g_star = self._compiled_star[:, 0]

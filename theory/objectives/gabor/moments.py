@@ -7,6 +7,7 @@ looked at once, and a step of descent costs the same for a stamp and for a poste
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from theory import checks
+from theory.objectives.gabor.orbits import Orbits, serves
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,22 @@ class WindowMoments:
     variance: float = 1.0
     label: str = "white"
 
+    @property
+    def largest(self) -> float:
+        """The largest entry of C, which lies on its diagonal."""
+        if self.gram is None:
+            return self.variance
+        xp = array_namespace(self.gram)
+        return float(xp.max(xp.linalg.diagonal(self.gram)))
+
     def apply(self, v: Float[Any, "p starts"]) -> Float[Any, "p starts"]:
         """Cv."""
         return self.variance * v if self.gram is None else self.gram @ v
+
+    @functools.cached_property
+    def orbits(self) -> Orbits | None:
+        """The product with C by orbits, where it falls into parts."""
+        return Orbits(self.gram, self.size) if serves(self.gram, self.size) else None
 
     def apply_centred(self, v: Float[Any, "p starts"]) -> Float[Any, "p starts"]:
         """(C − mmᵀ)v: of it the mean over the filtered image is taken off."""
@@ -69,7 +84,7 @@ def stationary(spectrum: Float[np.ndarray, "h w"], size: int) -> WindowMoments:
     mirrored = np.roll(power[::-1, ::-1], (1, 1), axis=(0, 1))
     if np.max(np.abs(power - mirrored)) > 1e-9 * power.max():
         raise checks.refuse("spectrum", "different at f and −f", "symmetric, as that of a real image is")
-    covariance = np.fft.ifft2(power).real
+    covariance = _even(np.fft.ifft2(power).real, power)
     row, column = (place.ravel() for place in np.divmod(np.arange(size * size), size))
     gram = covariance[row[:, None] - row, column[:, None] - column]
     return WindowMoments(size, gram=gram, mean=None, label="stationary")
@@ -150,6 +165,16 @@ def _image(argument: str, image: Any, size: int, xp: Any = np) -> Any:
     if min(x.shape) < size:
         raise checks.refuse(argument, f"of {x.shape[0]}x{x.shape[1]}", f"no smaller than the filter, {size}x{size}")
     return x
+
+
+def _even(covariance: Any, power: Any) -> Any:
+    """r, as even as it is but for rounding: under half a turn, and in each direction in which the spectrum is."""
+    rows, columns = np.roll(covariance[::-1], 1, axis=0), np.roll(covariance[:, ::-1], 1, axis=1)
+    turned = np.roll(rows[:, ::-1], 1, axis=1)
+    if np.array_equal(power, np.roll(power[::-1], 1, axis=0)) and np.array_equal(power, np.roll(power[:, ::-1], 1, 1)):
+        # In pairs, so that the sum is the same, bit by bit, whichever of the four it is made of.
+        return ((covariance + turned) + (rows + columns)) / 4
+    return (covariance + turned) / 2
 
 
 def _windows(length: int, size: int, xp: Any) -> Any:

@@ -19,6 +19,9 @@ FEWEST, MOST = 64, 4096
 ROUNDING = 1e-14
 """Coefficients below this, relative to the largest, are rounding of the samples: sums of some hundred terms."""
 
+LOST = 1e-3
+"""Noise of the samples, relative to the largest coefficient, of which nothing is said any more."""
+
 DEEPEST, BISECTIONS = 40, 50
 """Halvings of a cell before whether it holds a zero is left undecided; and of one that holds a single zero."""
 
@@ -35,6 +38,8 @@ class Zeros(NamedTuple):
 class Series:
     """f(θ) = Re Σ_k a_k exp(ikθ), k = 0, stride, 2 stride, …; a row of coefficients for each problem.
 
+    ``noise``, a number for each problem, is the size of what rounding of the samples did to f and to a coefficient.
+
     Examples
     --------
     >>> cosine = Series.sampled(np.cos)
@@ -44,19 +49,19 @@ class Series:
 
     coefficients: Complex[np.ndarray, "n k"]
     stride: int = 1
+    noise: Any = 0.0
 
     @staticmethod
-    def sampled(function: Callable[[Any], Any], terms: float = 0.0) -> Series:
+    def sampled(function: Callable[[Any], Any], noise: Any = 0.0) -> Series:
         """The series of ``function``, which maps angles to one row of values a problem (or to one row).
 
-        ``terms`` is the size of the terms that a value is the difference of, if they are larger than it.
+        ``noise``, for each problem or for all, is the size of the rounding of a value; that of a coefficient is less.
 
         Raises
         ------
         BadInput
             If ``MOST`` samples are too few, as for a filter that turns faster than any that its pixels could show, or
-            if what they do not resolve is rounding of the terms, of which the function is so small a part that it has
-            no 14 figures.
+            if the noise is more than ``LOST`` of the function.
         """
         samples = FEWEST
         while True:
@@ -64,15 +69,17 @@ class Series:
             a = np.fft.rfft(values, axis=1) / samples
             a[:, 1:] *= 2
             size = np.abs(a).max(axis=0)
-            if size[samples // 4 :].max() <= ROUNDING * size.max():
-                return Series(*_trimmed(a[:, : samples // 4], size[: samples // 4]))
-            if samples == MOST and size[samples // 4 :].max() <= ROUNDING * terms:
-                share = size.max() / terms
+            each = np.broadcast_to(np.asarray(noise, dtype=float), len(a))
+            if (each > LOST * np.abs(a).max(axis=1)).any():
+                share = float(np.max(each / np.maximum(np.abs(a).max(axis=1), np.finfo(float).tiny)))
                 raise checks.refuse(
                     "filter",
-                    f"so alike at all angles that its loss is {share:.1e} of its terms, and has no 14 figures left",
+                    f"so alike at all angles that of its loss {min(share, 1.0):.1e} is rounding",
                     "one that changes more as it turns; the correlation may serve as the loss",
                 )
+            level = max(ROUNDING * size.max(), each.max())
+            if size[samples // 4 :].max() <= level:
+                return Series(*_trimmed(a[:, : samples // 4], size[: samples // 4], level), each)
             if samples == MOST:
                 raise checks.refuse("filter", "too rough a function of its angle", f"resolved by {MOST} angles")
             samples *= 2
@@ -126,8 +133,14 @@ class Series:
         return value, np.sum(k * (b.imag * even - b.real * np.sin(k * v)), axis=1)
 
     def derivative(self) -> Series:
-        """f'."""
-        return Series(1j * self.harmonics * self.coefficients, self.stride)
+        """f'; where every harmonic has noise of one size, independently, that of f' is √Σk² times as large."""
+        noise = np.asarray(self.noise) * math.sqrt(np.sum(self.harmonics**2))
+        return Series(1j * self.harmonics * self.coefficients, self.stride, noise)
+
+    def alone(self, problem: int) -> Series:
+        """That of one problem."""
+        noise = np.broadcast_to(self.noise, len(self.coefficients))[problem : problem + 1]
+        return Series(self.coefficients[problem : problem + 1], self.stride, noise)
 
     def bound(self, order: int) -> Float[np.ndarray, " n"]:
         """Σ k^order |a_k| ≥ max |f^(order)|."""
@@ -138,21 +151,22 @@ class Series:
 
         About the middle of a cell of half-width r, with M₄ ≥ max |f⁗|, f has no zero if
 
-            |f| > |f'| r + |f''| r²/2 + |f'''| r³/6 + M₄ r⁴/24
+            |f| > |f'| r + |f''| r²/2 + |f'''| r³/6 + M₄ r⁴/24 + noise
 
-        and at most one if f' passes the same test. Other cells are halved.
+        and at most one if f' passes the same test. Other cells are halved. The noise is that of f, or of f'.
         """
-        one = Series(self.coefficients[problem : problem + 1], self.stride)
+        one = self.alone(problem)
         sides = [one, one.derivative(), one.derivative().derivative()]
-        bend, level = float(one.bound(4)[0]), ROUNDING * float(one.bound(0)[0])
+        noise, steeper = float(one.noise[0]), float(sides[1].noise[0])
+        bend, level = float(one.bound(4)[0]), max(ROUNDING * float(one.bound(0)[0]), 2 * noise)
         cells = max(FEWEST, 2 * int(one.harmonics[-1]))
         # Not at multiples of π/4, where zeros like to be.
         middle, r, found, certain = 0.1 + 2 * math.pi * np.arange(cells) / cells, math.pi / cells, [], True
         for depth in range(DEEPEST + 1):
             (f, d1), (_, d2), (_, d3) = (side._at(middle) for side in sides)
             d1, d2, d3 = np.abs(d1), np.abs(d2), np.abs(d3)
-            empty = np.abs(f) > r * (d1 + r / 2 * (d2 + r / 3 * (d3 + r / 4 * bend)))
-            single = ~empty & (d1 > r * (d2 + r / 2 * (d3 + r / 3 * bend)))
+            empty = np.abs(f) > r * (d1 + r / 2 * (d2 + r / 3 * (d3 + r / 4 * bend))) + noise
+            single = ~empty & (d1 > r * (d2 + r / 2 * (d3 + r / 3 * bend)) + steeper)
             found += one._crossings(middle[single], r)
             # Where f and its change are rounding, as in a flat valley, halving would never end.
             flat = ~empty & ~single & (np.abs(f) + r * d1 < level)
@@ -182,9 +196,8 @@ class Series:
         return ((low + high) / 2).tolist()
 
 
-def _trimmed(a: Any, size: Any) -> tuple[Any, int]:
+def _trimmed(a: Any, size: Any, level: float) -> tuple[Any, int]:
     """Coefficients without the tail of rounding, and without the odd ones if they all are rounding."""
-    level = ROUNDING * size.max()
     last = int(np.flatnonzero(size > level).max(initial=0))
     stride = 2 if last and not (size[1::2] > level).any() else 1
     return a[:, : last + 1 : stride], stride
