@@ -3,7 +3,8 @@
 Every multiset of filter sizes k_i ≥ 2 with n = Σ (k_i − 1) ≤ 12 is an architecture (all strides 2 but the last), and is
 either timed or larger, layer by layer, than one that did not finish: more unknowns in equations of the same degree
 take no less. Each is solved modulo the first prime that the claim uses; what counts is the processor time of Singular
-alone. One line an architecture: n, the generic ED degree, the seconds, what was counted.
+alone. Where all unknowns at once take too long, the last filter is solved for (theory.algebra.eliminated), if it has
+entries enough. One line an architecture: n, the generic ED degree, the seconds, what was counted, and how.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from theory.algebra import Architecture, architectures, generic_ed_degree, groebner, programs
+from theory.algebra import Architecture, architectures, eliminated, generic_ed_degree, groebner, programs
 
 LARGEST, SECONDS = 12, 20
 
@@ -29,6 +30,7 @@ class Timed(NamedTuple):
     sizes: tuple[int, ...]
     seconds: float
     points: int | None
+    eliminated: bool = False
 
 
 def contains(larger: tuple[int, ...], smaller: tuple[int, ...]) -> bool:
@@ -43,8 +45,19 @@ def contains(larger: tuple[int, ...], smaller: tuple[int, ...]) -> bool:
 
 def timed(sizes: tuple[int, ...], seconds: int, seed: int = 0) -> Timed:
     """Count the critical points of generic data by Singular, stopped after so much processor time."""
-    network = Architecture(sizes, (2,) * (len(sizes) - 1))
-    text = programs._for_singular(groebner.problem(network, groebner.PRIMES[0], seed=seed))
+    network, prime = Architecture(sizes, (2,) * (len(sizes) - 1)), groebner.PRIMES[0]
+    spent, answers = _run(programs._for_singular(groebner.problem(network, prime, seed=seed)), seconds)
+    if answers:
+        return Timed(sizes, spent, answers[0])
+    if sizes[-1] <= sum(size - 1 for size in sizes[:-1]):
+        return Timed(sizes, spent, None)
+    spent, answers = _run(eliminated.script(network, prime, seed=seed), seconds)
+    settled = len(answers) == 3 and answers[1] == answers[2]
+    return Timed(sizes, spent, answers[0] - answers[2] if settled else None, eliminated=True)
+
+
+def _run(text: str, seconds: int) -> tuple[float, list[int]]:
+    """Processor time of Singular, and the numbers that it prints; none where it was stopped."""
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -59,8 +72,8 @@ def timed(sizes: tuple[int, ...], seconds: int, seed: int = 0) -> Timed:
         )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    answers = [match for line in done.stdout.splitlines() if (match := programs._ANSWER.fullmatch(line))]
-    return Timed(sizes, spent, int(answers[0][1]) if answers and done.returncode == 0 else None)
+    answers = [int(match[1]) for line in done.stdout.splitlines() if (match := programs._ANSWER.fullmatch(line))]
+    return spent, answers if done.returncode == 0 else []
 
 
 def table(largest: int, seconds: int) -> Iterator[tuple[tuple[int, ...], Timed | tuple[int, ...]]]:
@@ -92,7 +105,8 @@ def main() -> None:
         label, degree = "×".join(map(str, sizes)), generic_ed_degree(sizes)
         if isinstance(found, Timed):
             tried, finished = tried + 1, finished + (found.points is not None)
-            said = f"{found.seconds:7.2f} s  {found.points if found.points is not None else 'stopped'}"
+            how = ", last filter solved for" if found.eliminated else ""
+            said = f"{found.seconds:7.2f} s  {found.points if found.points is not None else 'stopped'}{how}"
         else:
             skipped += 1
             said = f"      —    larger than {'×'.join(map(str, found))}"
