@@ -170,6 +170,9 @@ def conditions() -> None:
         assert right == 2.0 or abs(good.beyond) <= 1e-3
     slack = conv.stationarity(np.eye(2), np.ones(2), np.array([1.0, 2.0]), np.array([1.0, 3.0]), 2.0).slack
     assert slack == pytest.approx(0.75)
+    # ŝ_d = |β̂_d|^{p − 1} with p = ½, at the frequencies 0 and 1 of three.
+    beta, x = (np.fft.irfft([a, 1.0, 0.0], norm="ortho") for a in (3.0, 3.0**-0.5))
+    assert conv.own_power(x[None], np.ones(1), beta, np.ones(1)) == pytest.approx(0.5)
     # β̂ = (√2, 0) and ŝ = (1, 3)/√2, so that c = √2 and c|ŝ_1| = 3.
     off = conv.stationarity(np.array([[2.0, -1.0]]), np.ones(1), np.ones(2), np.ones(1), 1.0).beyond
     assert off == pytest.approx(2)
@@ -239,7 +242,7 @@ CHECKS: dict[str, Callable[[], None]] = {
 CHECKS |= {
     "verdict of fully connected": on(fully_connected, Cell({"depth": 2, "width": 2, "sets": 20})),
     "verdict of convolution": on(convolution, Cell({"depth": 2, "sets": 20})),
-    "verdict of stationary": on(stationary, Cell({"depth": 2, "sets": 20})),
+    "verdict of stationary": on(stationary, Cell({"depth": 2, "samples": 0.25, "sets": 20})),
     "verdict of one sample": on(one_sample, Cell({"depth": 2, "sets": 64})),
 }
 
@@ -395,6 +398,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "twice the exponent": Plant(conv, "stationarity", other_exponent, ["conditions", "verdict of stationary"]),
     "ρ × 1.05": Plant(conv, "stationarity", changed(STATION, residual=1.05), ["verdict of stationary"]),
+    "own power × 1.02": Plant(conv, "own_power", scaled(conv.own_power, 1.02), ["conditions"]),
     "slack × 4": Plant(conv, "stationarity", changed(STATION, slack=4.0), ["conditions"]),
     "angles × 1.02": Plant(conv, "angle", scaled(directions.angle, 1.02), ["readings"]),
     "exponents × 1.02": Plant(conv, "exponents", scaled(EXPONENTS, 1.02), ["readings", "verdict of fully connected"]),

@@ -129,7 +129,9 @@ def margins() -> None:
         found = nets.least_regulariser(signed, kernel)
         assert abs(found.bounds.gap) <= AGREE
         assert (signed @ found.predictor).min() == pytest.approx(1)
-    assert nets.effective_frequencies(np.cos(np.arange(8) * np.pi / 2)) == pytest.approx(2)
+    flat, tone = np.eye(8)[:1], np.cos(np.arange(8) * np.pi / 2)
+    assert [nets.least_regulariser(z, 8).unique for z in (flat, flat + 0.1 * tone)] == [0, 1]
+    assert nets.effective_frequencies(tone) == pytest.approx(2)
 
 
 def descent() -> None:
@@ -208,7 +210,7 @@ def unconjugated(net, target, u, epsilon):
 
 def early(*arguments, **options):
     """The flow stopped at ‖β‖ = 10."""
-    return FLOW(*arguments, **{**options, "norms": [10.0]})
+    return FLOW(*arguments, **{**options, "norms": [10.0] * len(options["norms"])})
 
 
 PLANTS = {
@@ -292,6 +294,8 @@ PLANTS = {
     "V of one channel in the claim not conjugated": Plant(
         nets, "one_channel_weights", half_turned, ["verdict of channels matter"]
     ),
+    "every minimiser with margins alone": Plant(regularised_margins, "alone", lambda *_: 1.0, ["margins"]),
+    "all singular vectors in the face": Plant(regularised_margins, "FACE", 1.0, ["margins"]),
     "the flow stopped early": Plant(nets, "flow", early, ["verdict of images"]),
     "the regulariser of another kernel": Plant(
         nets, "least_regulariser", lambda z, k: LEAST(z, 64 if k == 1 else 1), ["verdict of images"]

@@ -311,6 +311,21 @@ class TestMedian:
         with pytest.raises(BadInput, match=message):
             v.median(values)
 
+    def test_values_that_are_not_known_count_as_infinite(self):
+        values = list(range(20))
+        for above, below in ((0, 0), (1, 0), (0, 2), (3, 1), (25, 0), (0, 25), (20, 20)):
+            every = np.sort([*[-math.inf] * below, *values, *[math.inf] * above])
+            rank = v._rank(every.size)
+            middle, low, high = v.median(values, above=above, below=below)
+            assert (low, high) == (every[rank - 1], every[-rank])
+            assert middle in (np.median(every), math.inf, -math.inf)
+            assert v.drifting(values, values, unknown=above)[1:] == (
+                v.median(values, below=above)[1],
+                v.median(values, above=above)[2],
+            )
+        assert v.median([1.0], above=20) == (math.inf, math.inf, math.inf)
+        assert math.isnan(v.median([], above=10, below=10)[0])
+
     def test_drifting_limits_hold_the_limit(self):
         """Values that halve their distance to 1 at each stage: the last change is what is left."""
         spread = np.random.default_rng(0).uniform(0, 1, 30)

@@ -219,6 +219,21 @@ def test_least_regulariser_is_certified(kernel):
             assert nets.regulariser(other / margin, kernel) >= found.bounds.lower * (1 - AGREE)
 
 
+def test_a_minimiser_is_proved_to_be_the_only_one_or_is_not():
+    """A sample with a flat spectrum: at K = D every cosine has the least R, and at K = 1 the sample alone."""
+    delta = np.eye(8)[:1]
+    cosines = [np.cos(2 * np.pi * m * np.arange(8) / 8) for m in range(5)]
+    values = [nets.regulariser(cosine / cosine[0], 8) for cosine in cosines]
+    np.testing.assert_allclose(values, nets.least_regulariser(delta, 8).bounds.lower, rtol=1e-6)
+    assert nets.least_regulariser(delta, 8).unique == 0
+    assert nets.least_regulariser(delta, 1).unique == 1
+    # One frequency leads: the only direction of the face is its cosine.
+    assert nets.least_regulariser(delta + 0.1 * cosines[1], 8).unique == 1
+    # A second sample decides between the two frequencies that are left.
+    z = np.stack([cosines[1] + cosines[2], cosines[1] + 0.5 * cosines[2]])
+    assert 0.01 < nets.least_regulariser(z, 8).unique <= 1
+
+
 def test_effective_frequencies():
     cosine = np.cos(2 * np.pi * 3 * np.arange(10) / 10)
     assert nets.effective_frequencies(cosine) == pytest.approx(2)

@@ -47,6 +47,7 @@ def test_layers_have_the_variance_of_their_inputs():
         (lambda rng: tone(4, 0.5, rng=rng), "dim is 4; it must be at least 5"),
         (lambda rng: tone(8, 1.0, rng=rng), "second is 1.0"),
         (lambda rng: data_sets(0, rng=np.random.default_rng(1)), "count is 0"),
+        (lambda rng: data_sets(1, rng=np.random.default_rng(1), share=1.5), "share is 1.5"),
         (lambda rng: layers(((2,),), rng=rng, scale=0.0), "scale is 0.0"),
     ],
 )

@@ -43,8 +43,8 @@ def excess():
 
 def spectra():
     parts = [
-        {"layers": depth, "frequency": np.arange(5), "circular": np.eye(5)[depth], "connected": np.full(5, 0.4)}
-        for depth in (2, 1, 3)
+        {"layers": depth, "share": share, "frequency": np.arange(5), "circular": np.eye(5)[where], "connected": 0.4}
+        for depth, share, where in ((2, 0.25, 2), (1, 0.25, 1), (3, 0.75, 4), (3, 0.25, 3))
     ]
     return pd.concat([pd.DataFrame(part) for part in parts])
 

@@ -28,7 +28,15 @@ def no_metric():
     return pd.concat([frame, other], ignore_index=True)
 
 
+def fibres():
+    own = [("", "3,2 / 2,1", 2, 0.0, 1e-12 * n, 1e-11 * n) for n in (1, 2, 3)]
+    own.append(("", "3,2 / 2,1", 2, 0.0, 1e-6, 1e-6))
+    control = [("stride 1", "2,2 / 1,1", points, 0.5, math.nan, math.nan) for points in (4, 2)]
+    return pd.DataFrame([*control, *own], columns=["control", "network", "points", "apart", "flows", "doubt"])
+
+
 ROWS = {"achour2025.conserved": conserved, "achour2025.no_metric": no_metric}
+ROWS |= dict.fromkeys(("achour2025.riemannian", "achour2025.higher_dimensions"), fibres)
 
 
 def drawn(key):
@@ -77,3 +85,17 @@ def test_the_flows_of_both_points_are_shown():
     flow = drawn("achour2025.no_metric").axes[2]
     assert len(flow.lines) == 6
     assert {line.get_ydata()[0] for line in flow.lines} == {1.0, 2.0}
+
+
+def test_fibres_by_network_and_the_flows_that_are_resolved():
+    kernels, flows = drawn("achour2025.riemannian").axes
+    labels = [label.get_text() for label in kernels.get_yticklabels()]
+    assert labels == ["2,2 / 1,1:  2 or 4", "3,2 / 2,1:  2"]
+    control, own = kernels.lines[:2]
+    assert set(control.get_xdata()) == {0.5}
+    assert set(own.get_xdata()) == {geometry_figures.FLOOR}
+    assert control.get_color() != own.get_color()
+    kept, left_out = flows.lines[:2]
+    np.testing.assert_allclose(kept.get_ydata(), [1e-12, 2e-12, 3e-12])
+    np.testing.assert_allclose(kept.get_xdata(), [1e-11, 2e-11, 3e-11])
+    assert (left_out.get_xdata().tolist(), left_out.get_label()) == ([1e-6], "left out: not resolved")

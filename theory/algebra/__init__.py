@@ -9,6 +9,7 @@ from theory.algebra.ed_degree import (
     generic_ed_degree,
     rank_loss_degree,
 )
+from theory.algebra.eliminated import count_eliminated
 from theory.algebra.groebner import Count, count, fully_connected, problem
 from theory.algebra.neurovariety import equations, member, solution_dimension, tangent_dimension
 from theory.algebra.programs import Answer, Problem, available, solve
@@ -23,6 +24,7 @@ __all__ = [
     "available",
     "chern_degrees",
     "count",
+    "count_eliminated",
     "equations",
     "factorizations",
     "frobenius_ed_degree",

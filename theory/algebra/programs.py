@@ -81,6 +81,23 @@ def solve(problem: Problem, *, limit: float = 20.0, program: str | None = None) 
         return _run(name, [*command, str(path)], limit, 2 if problem.matrix else 1)
 
 
+def evaluate(script: str, *, wanted: int, limit: float = 20.0) -> Answer:
+    """The ``wanted`` numbers that a script of Singular's prints, each after ``MARK``, or why there are none.
+
+    Raises
+    ------
+    BadInput
+        If the limit, in seconds, is not positive.
+    """
+    limit = positive("limit", limit)
+    if not shutil.which("Singular"):
+        return Answer("Singular", reason="Singular is not on PATH")
+    with tempfile.TemporaryDirectory(prefix="theory-") as folder:
+        path = Path(folder) / "input"
+        path.write_text(script, encoding="ascii")
+        return _run("Singular", ["Singular", "-q", "-t", "--no-rc", str(path)], limit, wanted)
+
+
 def _for_singular(problem: Problem) -> str:
     lines = [
         f"ring field = {problem.prime}, ({', '.join(problem.variables)}), dp;",

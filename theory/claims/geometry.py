@@ -143,7 +143,14 @@ def agreement(both: Flows, margins: Mapping[str, float]) -> Finding:
     """How far the two flows are apart, of the runs that the integrator resolves, which must be more than half."""
     kept = both.doubt <= AGREE
     worst = float(both.apart[kept].max()) if kept.any() else float("nan")
-    details = {"networks": int(kept.sum()), "left out, not resolved": int((~kept).sum())}
+    # A run that stands still has neither distance nor doubt.
+    over = both.apart / np.maximum(both.doubt, np.finfo(float).tiny)
+    details = {
+        "networks": int(kept.sum()),
+        "left out, not resolved": int((~kept).sum()),
+        "largest distance over doubt": float(over[kept].max(initial=0.0)),
+        "the same, left out too": float(over.max()),
+    }
     margins = {**margins, KEPT: float(kept.mean()) - 0.5}
     return Finding(AGREE, worst, margins=margins, form="flow", details=details)
 

@@ -40,7 +40,7 @@ UNDECIDED = (NotArrived, BadInput)
 
 
 class Converged(NamedTuple):
-    """The runs that are judged, the least margins of theirs, and how many were left out."""
+    """The runs that are judged by what they give, the least margins of theirs, and how many are left out."""
 
     runs: list[Any]
     margins: dict[str, float]
@@ -70,15 +70,16 @@ def follow(network: Any, loss: Any, *, rng: Any, rtol: float = 1e-10, start: Any
 def converged(runs: Sequence[Any], more: Callable[[Any], Mapping[str, float]] | None = None) -> Converged:
     """The runs (each with ``network``, ``loss`` and ``path``) that meet the hypotheses, those of ``more`` included.
 
-    A hypothesis is one on a data set: those that do not meet it are left out and counted. Where fewer than half are
-    left, all are kept, and the margins say that nothing can be concluded.
+    A hypothesis is one on a data set. Those that do not meet it are left out, counted, and count against the claim:
+    see ``middle``, ``fitted`` and ``worst``. Where none meets it all are kept, and the margins say that nothing can be
+    concluded.
     """
     margins = [{**_margins(run.network, run.loss, run.path), **(more(run) if more else {})} for run in runs]
     met = [place for place, found in enumerate(margins) if all(margin > 0 for margin in found.values())]
-    kept = met if 2 * len(met) >= len(runs) else list(range(len(runs)))
+    kept = met or range(len(runs))
     # NumPy's minimum of a margin that is NaN is NaN, wherever it stands.
     worst = {name: float(np.min([margins[place][name] for place in kept])) for name in margins[0]}
-    return Converged([runs[place] for place in kept], worst, len(runs) - len(kept))
+    return Converged([runs[place] for place in kept], worst, len(runs) - len(met))
 
 
 def _margins(network: Any, loss: Any, path: Any) -> dict[str, float]:
@@ -95,7 +96,10 @@ def _margins(network: Any, loss: Any, path: Any) -> dict[str, float]:
 
 
 CONVERGING = (
-    "each data set by itself meets the following; those that do not are left out and counted, at most half of them",
+    (
+        "each data set by itself meets the following; one that does not counts against the claim, as ∞ among the "
+        "values of an upper bound, as −∞ and ∞ in the limits of an exponent, and against its controls' refutation too"
+    ),
     "loss → 0: margin −log loss at ‖β‖ = 1e8",
     "β converges in direction: margin 0.2 − its turn, in radians, in the last decade of ‖β‖",
     "the gradient converges in direction: margin 0.2 − its turn in the last decade",
@@ -103,12 +107,25 @@ CONVERGING = (
 PHASES = "the phases of the layers converge: margin 0.2 − the largest turn where |β̂_d| is at least 1 % of the largest"
 
 
-def fitted(predicted: float, values: Any, earlier: Any, **more: Any) -> Finding:
-    """A median exponent of independent data sets, with limits for what it converges to."""
-    middle, low, high = verdict.drifting(values, earlier)
+def fitted(predicted: float, values: Any, earlier: Any, *, left_out: int = 0, **more: Any) -> Finding:
+    """A median exponent of independent data sets, with limits for what it converges to.
+
+    What a data set that is ``left_out`` would give is not known: −∞ for the lower limit, ∞ for the upper one.
+    """
+    middle, low, high = verdict.drifting(values, earlier, unknown=left_out)
     return Finding(predicted, middle, low, high, relation=Relation.EXPONENT, **more)
 
 
-def middle(predicted: float, values: Any, **more: Any) -> Finding:
-    """The median of independent data sets beside an upper bound."""
-    return Finding(predicted, *verdict.median(values), relation=Relation.UPPER, **more)
+def middle(predicted: float, values: Any, *, left_out: int = 0, control: str = "", **more: Any) -> Finding:
+    """The median of independent data sets beside an upper bound.
+
+    A data set that is ``left_out`` counts as ∞; for a control as −∞, so that none is refuted by leaving out.
+    """
+    unknown = {"below" if control else "above": left_out}
+    return Finding(predicted, *verdict.median(values, **unknown), relation=Relation.UPPER, control=control, **more)
+
+
+def worst(predicted: float, values: Any, *, left_out: int = 0, **more: Any) -> Finding:
+    """The largest of all data sets beside an upper bound; one that is ``left_out`` counts as ∞."""
+    high = math.inf if left_out else None
+    return Finding(predicted, float(max(values)), high=high, relation=Relation.UPPER, **more)

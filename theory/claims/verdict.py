@@ -241,10 +241,12 @@ def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def median(values: Any) -> tuple[float, float, float]:
+def median(values: Any, *, above: int = 0, below: int = 0) -> tuple[float, float, float]:
     """The median of n independent values, and exact limits of the median of their law, whatever that is.
 
         P(x_(r) ≤ median ≤ x_(n+1−r)) ≥ 1 − 2 P(B < r),   B binomial(n, 1/2), r the largest that leaves ``CONFIDENCE``
+
+    ``above`` and ``below`` more were drawn whose values are not known: they count as infinite, on that side.
 
     Source: David & Nagaraja (2003), Order Statistics, Section 7.1.
 
@@ -257,12 +259,18 @@ def median(values: Any) -> tuple[float, float, float]:
     --------
     >>> median(range(1, 25))
     (12.5, 3.0, 22.0)
+    >>> median(range(1, 23), above=2)
+    (12.5, 3.0, 22.0)
     """
     import numpy as np
 
-    values = np.sort(_sample(values))
-    rank = _rank(values.size)
-    return float(np.median(values)), float(values[rank - 1]), float(values[-rank])
+    known = np.sort(_sample(values))
+    values = np.concatenate([np.full(below, -math.inf), known, np.full(above, math.inf)])
+    rank, last = _rank(values.size), values.size - 1
+    # Not NumPy's median, for which the middle of −∞ and ∞ is no number without a warning.
+    low, high = float(values[last // 2]), float(values[last - last // 2])
+    middle = low if low == high else (low + high) / 2 if math.isfinite(low) or math.isfinite(high) else math.nan
+    return middle, float(values[rank - 1]), float(values[-rank])
 
 
 def _sample(values: Any) -> Any:
@@ -284,11 +292,12 @@ def _rank(count: int) -> int:
     return rank
 
 
-def drifting(values: Any, earlier: Any) -> tuple[float, float, float]:
+def drifting(values: Any, earlier: Any, *, unknown: int = 0) -> tuple[float, float, float]:
     """The median of independent values, and limits of the median of what they converge to.
 
     ``earlier`` are the same values one stage before. Where each stage at least halves the distance to the limit, that
     distance is at most the last change c: the limits of the ``median`` are those of v − c below and of v + c above.
+    ``unknown`` more were drawn whose values are not known: they count as −∞ below and as ∞ above.
 
     Examples
     --------
@@ -296,12 +305,15 @@ def drifting(values: Any, earlier: Any) -> tuple[float, float, float]:
     >>> values = np.linspace(0.9, 1.1, 15)
     >>> [round(limit, 6) for limit in drifting(values, values + 0.5)]
     [1.0, 0.4, 1.6]
+    >>> drifting(np.ones(15), np.ones(15), unknown=1)
+    (1.0, -inf, inf)
     """
     import numpy as np
 
     values = _sample(values)
     change = abs(values - _sample(earlier))
-    return float(np.median(values)), median(values - change)[1], median(values + change)[2]
+    low, high = median(values - change, below=unknown)[1], median(values + change, above=unknown)[2]
+    return float(np.median(values)) if values.size else math.nan, low, high
 
 
 def bounded_mean(values: Any, largest: float) -> tuple[float, float]:

@@ -34,15 +34,26 @@ def separable(samples: int, dim: int, *, rng: np.random.Generator) -> tuple[np.n
     return rng.standard_normal((samples, dim)), rng.choice([-1.0, 1.0], samples)
 
 
-def data_sets(count: int, *, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """``count`` data sets of dimension 8 to 64, with a quarter as many samples, and 6 at least.
+def data_sets(count: int, *, rng: np.random.Generator, share: float = 0.25) -> list[tuple[np.ndarray, np.ndarray]]:
+    """``count`` data sets of dimension 8 to 64, with ``share`` times as many samples, and 6 at least.
 
+    Raises
+    ------
+    BadInput
+        If the share is not above 0, or above 1.
+
+    Examples
+    --------
     >>> [x.shape for x, _ in data_sets(4, rng=np.random.default_rng(1))]
     [(6, 8), (6, 16), (8, 32), (16, 64)]
+    >>> [x.shape for x, _ in data_sets(4, rng=np.random.default_rng(1), share=0.75)]
+    [(6, 8), (12, 16), (24, 32), (48, 64)]
     """
     streams = rng.spawn(checks.integer("count", count, least=1))
+    if not 0 < share <= 1:
+        raise refuse("share", share, "above 0, and 1 at most")
     dims = [SIZES[index % len(SIZES)] for index in range(count)]
-    return [separable(max(6, dim // 4), dim, rng=stream) for dim, stream in zip(dims, streams, strict=True)]
+    return [separable(max(6, int(share * dim)), dim, rng=stream) for dim, stream in zip(dims, streams, strict=True)]
 
 
 def tone(dim: int, second: float, *, rng: np.random.Generator) -> Float[np.ndarray, " dim"]:

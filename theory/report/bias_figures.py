@@ -94,6 +94,8 @@ def spectra(rows: pd.DataFrame) -> Figure:
     """|β̂| of what circular networks of every depth learn from one data set, beside a fully connected one."""
     from theory.report.style import COLOURS, label_outer, panels
 
+    # Of a depth measured on more data sets than one, the one with the fewest samples: the sparser spectrum.
+    rows = rows[rows["share"] == rows.groupby("layers")["share"].transform("min")]
     depths = _levels(rows["layers"])
     figure, axes = panels(len(depths) + 1, width=3.9, height=2.4)
     shown = [("fully connected, 2 layers", rows[rows["layers"] == depths[0]], "connected", COLOURS[2])]
@@ -113,5 +115,5 @@ DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] =
     "gunasekar2018.fully_connected": (connected, ("set", "layers", "norm_asked", "norm", "angle", "exponent")),
     "gunasekar2018.one_sample": (one_sample, ("set", "second", "norm", "angle", "exponent")),
     "gunasekar2018.convolution": (excess, ("set", "norm_asked", "norm", "excess", "hard_margin")),
-    "gunasekar2018.stationary": (spectra, ("layers", "frequency", "circular", "connected")),
+    "gunasekar2018.stationary": (spectra, ("layers", "share", "frequency", "circular", "connected")),
 }

@@ -1,4 +1,4 @@
-"""Figures of the geometry of linear convolutional networks: what is conserved, and a function with two metrics."""
+"""Figures of the geometry of linear networks: what is conserved, fibres and flows, and a function with two metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 FLOOR = 1e-17
 """A drift of nothing, on an axis of logarithms."""
+
+LIMIT = 1e-7
+"""How far apart the flows may be, and how far the integrator may leave one of them undecided."""
 
 PLANES = ((0, 1), (1, 2))
 """The entries of v whose planes are shown."""
@@ -112,7 +115,64 @@ def _paths(ax: Axes, rows: pd.DataFrame) -> None:
     ax.legend(handles=entries, loc="upper right")
 
 
+def fibres_and_flows(rows: pd.DataFrame) -> Figure:
+    """How far K differs on every fibre, by network; and how far apart the two flows are, beside what is resolved."""
+    from matplotlib.figure import Figure
+
+    networks = [name for _, here in rows.groupby("control", sort=False) for name in here["network"].unique()]
+    figure = Figure(figsize=(9.4, 1.9 + 0.23 * len(networks)))
+    kernels, flows = figure.subplots(1, 2, width_ratios=(1, 1))
+    _differences(kernels, rows, networks)
+    _apart(flows, rows[rows["flows"].notna()])
+    figure.legend(*flows.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _differences(ax: Axes, rows: pd.DataFrame, networks: Sequence[str]) -> None:
+    """Of every fibre, a row for each network with the number of its points."""
+    from theory.report.style import COLOURS, DASHED, GUIDE
+
+    for place, name in enumerate(networks):
+        here = rows[rows["network"] == name]
+        colour = COLOURS[2] if here["control"].any() else COLOURS[0]
+        look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": 4, "mfc": "none", "color": colour}
+        ax.plot(here["apart"].clip(lower=FLOOR), [place] * len(here), **look)
+    ax.axvline(1e-9, color=GUIDE, **DASHED)
+    counts = [sorted(rows.loc[rows["network"] == name, "points"].unique().tolist()) for name in networks]
+    labels = [f"{name}:  {' or '.join(map(str, each))}" for name, each in zip(networks, counts, strict=True)]
+    ax.set_yticks(range(len(networks)), labels=labels, fontsize=7.5)
+    ax.invert_yaxis()
+    ax.set(xscale="log", xlim=(FLOOR / 3, 10), xlabel="largest ‖K − K'‖/‖K‖ on a fibre (0 at the left edge)")
+    ax.set(ylabel="filters / strides:  points of the fibre", title="K on the points of a fibre")
+
+
+def _apart(ax: Axes, rows: pd.DataFrame) -> None:
+    """The distance of the flows against how far the one on functions moves with looser steps; the limit of both."""
+    from theory.report.style import COLOURS, DASHED, GUIDE
+
+    size = rows[["doubt", "flows"]].clip(lower=FLOOR)
+    kept = size["doubt"] <= LIMIT
+    for which, marker, label in ((kept, "o", "runs"), (~kept, "x", "left out: not resolved")):
+        if not which.any():
+            continue
+        ax.plot(
+            size.loc[which, "doubt"], size.loc[which, "flows"], ls="none", marker=marker, ms=4, mfc="none",
+            color=COLOURS[0 if marker == "o" else 2], label=label,
+        )  # fmt: skip
+    ends = (FLOOR, max(1e-5, 2 * float(size.max().max())))
+    ax.plot(ends, ends, color=GUIDE, linewidth=0.9, label="as far as its own doubt")
+    ax.axhline(LIMIT, color=GUIDE, **DASHED)
+    ax.axvline(LIMIT, color=GUIDE, **DASHED)
+    ax.set(xscale="log", yscale="log", xlabel="flow on functions: move with ten times the error")
+    ax.set(ylabel="distance to the flow on weights", xlim=ends, ylim=ends)
+    ax.set_title("both flows, in units of the largest v")
+
+
+FIBRES = ("control", "network", "points", "apart", "flows", "doubt")
+
 DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] = {
     "achour2025.conserved": (conserved, ("network", "kind", "x", "moved", "drift", "predicted")),
+    "achour2025.riemannian": (fibres_and_flows, FIBRES),
+    "achour2025.higher_dimensions": (fibres_and_flows, FIBRES),
     "achour2025.no_metric": (two_metrics, ("kind", "point", "time", "row", "entry", "value")),
 }

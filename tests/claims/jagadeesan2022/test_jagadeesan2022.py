@@ -134,7 +134,7 @@ def test_without_a_solver_nothing_is_concluded(monkeypatch):
 
 
 class _Path:
-    norm, beta, margins, outcome = np.ones(1), np.ones((1, 64)), np.ones((1, 60)), "done"
+    norm, beta, margins, outcome = np.ones(1), np.ones((1, 64)), np.ones((1, 60)), nets.Outcome.REACHED
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def with_frequencies(count, dim=16):
     ],
 )
 def test_whose_spectrum_it_is_and_whose_it_was_before_descent_are_two_things(found, start, judged):
-    least = [nets.LeastRegulariser(with_frequencies(count), nets.Certified(1.0, 1.0)) for count in (8, 2)]
+    least = [nets.LeastRegulariser(with_frequencies(count), nets.Certified(1.0, 1.0), 1.0) for count in (8, 2)]
     learned = [
-        images.Found(kernel, one, with_frequencies(after), 1.0, with_frequencies(before))
+        images.Found(kernel, one, with_frequencies(after), 1.0, with_frequencies(before), [])
         for kernel, one, after, before in zip((1, 16), least, found, start, strict=True)
     ]
     findings = images._own(learned)
@@ -183,14 +183,40 @@ def test_whose_spectrum_it_is_and_whose_it_was_before_descent_are_two_things(fou
         assert {judge(f, images.CLAIM.relation) for f in findings if f.control == control} == expected
 
 
+@pytest.mark.parametrize("form", ["sparser", "own spectrum"])
+def test_where_a_minimiser_may_not_be_the_only_one_its_spectrum_is_no_reference(form):
+    least = [
+        nets.LeastRegulariser(with_frequencies(count), nets.Certified(1.0, 1.0), unique)
+        for count, unique in ((8, 1.0), (2, 1e-5))
+    ]
+    learned = [
+        images.Found(k, one, one.predictor, 1.0, one.predictor, []) for k, one in zip((1, 16), least, strict=True)
+    ]
+    found = {"sparser": images._sparser, "own spectrum": images._own}[form](learned)
+    own = [f for f in found if not f.control]
+    assert own
+    assert {judge(f, images.CLAIM.relation) for f in own} == {Verdict.HYPOTHESES_NOT_MET}
+
+
+def test_the_way_to_the_end_is_kept_and_still_falls():
+    points = evidence("jagadeesan2022.images")[0].points
+    rows = list(zip(*(points[name] for name in ("which", "kernel", "norm", "value", "bound")), strict=True))
+    for kernel in {row[1] for row in rows}:
+        way = [(norm, value, bound) for which, k, norm, value, bound in rows if (which, k) == ("way", kernel)]
+        assert [norm >= asked for (norm, _, _), asked in zip(way, images.NORMS, strict=True)] == [True] * 7
+        last = {value for which, k, _, value, _ in rows if (which, k) == ("found", kernel)}
+        assert last == {way[-1][1]}
+        assert way[-1][2] * (1 - 1e-6) <= way[-1][1] <= way[2][1] * (1 + 1e-6)
+
+
 def test_a_flow_that_stops_early(monkeypatch):
     class Short(_Path):
-        norm = np.ones(0)
+        outcome = nets.Outcome.STUCK
 
     monkeypatch.setattr(nets, "flow", lambda *_, **__: [Short()])
     setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
     (found,) = images.measure(REDUCED["jagadeesan2022.images"][0], setting).findings
-    assert found.details["reason"] == "flow for kernel 1 ended before ‖β‖ = 1e+08: done"
+    assert found.details["reason"] == f"flow for kernel 1 ended before ‖β‖ = 1e+08: {nets.Outcome.STUCK}"
 
 
 @pytest.mark.parametrize("kind", ["normal", "three frequencies", "decaying", "rank 1"])

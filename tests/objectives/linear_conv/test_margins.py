@@ -15,6 +15,7 @@ from theory.objectives.linear_conv import (
     hard_margin,
     least_spectrum,
     lower_bound,
+    own_power,
     separate,
     spectral_norm,
     spectrum,
@@ -194,3 +195,25 @@ def test_a_missing_solver_is_named(monkeypatch):
     monkeypatch.setattr(cvxpy, "installed_solvers", list)
     with pytest.raises(NoSolution, match=r"Clarabel is missing; it must be installed \(extra convex\)"):
         least_spectrum(*separable(2, 3, rng=np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("power", [2 / 5, 1.0, 2.0])
+def test_own_power_is_that_of_a_stationary_point(power):
+    """ŝ_d = |β̂_d|^{p−1} e^{iφ_d} on the support, anything off it; one sample, then the same split in two."""
+    rng = np.random.default_rng(3)
+    size = np.array([0.0, 1.0, 3.0, 0.2, 0.0, 0.5])
+    turn = np.exp(2j * np.pi * rng.random(6)) * np.array([0, 1, 1, 1, 1, 0]) + np.array([1, 0, 0, 0, 0, 1])
+    beta = np.fft.irfft(size * turn, n=10, norm="ortho")
+    pull = np.where(size > 0, np.where(size > 0, size, 1.0) ** (power - 1), 0.01)
+    s = np.fft.irfft(pull * turn, n=10, norm="ortho")
+    assert own_power(s[None], np.ones(1), 7 * beta, np.ones(1)) == pytest.approx(power, rel=1e-12)
+    parts = np.stack([s + beta, beta])
+    signs = np.array([1.0, -1.0])
+    assert own_power(parts, signs, beta, np.ones(2)) == pytest.approx(power, rel=1e-12)
+
+
+def test_own_power_of_a_single_frequency_is_none():
+    beta = np.cos(2 * np.pi * np.arange(8) / 8)
+    assert np.isnan(own_power(beta[None], np.ones(1), beta, np.ones(1)))
+    with pytest.raises(BadInput, match=r"beta and alpha is 8 and 2 long; it must be 8 and 1 long|beta and alpha"):
+        own_power(beta[None], np.ones(1), beta, np.ones(2))

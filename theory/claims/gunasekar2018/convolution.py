@@ -47,10 +47,12 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     }
     with np.errstate(invalid="ignore"):  # a flow that separates nothing has no excess, and nothing to fall
         fall = np.log10(excess[:, -1] / excess[:, begin])
+    hard = [run.hard for run in runs]
+    judged: dict[str, Any] = {"margins": margins, "left_out": left_out}
     findings = [
-        separable.middle(separable.YARDSTICK, excess[:, -1], form="excess", margins=margins, details=details),
-        separable.middle(0.0, fall, form="falls", margins=margins),
-        separable.middle(separable.YARDSTICK, [run.hard for run in runs], form="excess", control=HARD),
+        separable.middle(separable.YARDSTICK, excess[:, -1], form="excess", details=details, **judged),
+        separable.middle(0.0, fall, form="falls", **judged),
+        separable.middle(separable.YARDSTICK, hard, form="excess", control=HARD, left_out=left_out),
     ]
     return Evidence(findings, evidence.table([row for index, run in enumerate(learned) for row in _rows(index, run)]))
 
@@ -107,6 +109,6 @@ CLAIM = Claim(
     controls={HARD: "the solution of least ‖β‖_2, where a fully connected network goes, judged by the same yardstick"},
     cells=cells,
     measure=measure,
-    version=3,
+    version=4,
     headline="excess",
 )

@@ -9,7 +9,7 @@ import numpy as np
 import theory
 import theory.objectives.linear_conv as conv
 from theory.claims import evidence, separable
-from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
+from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting
 from theory.claims.gunasekar2018 import PAPER
 
 DEEPER, OTHER = "the exponent of one layer more", "the direction of the least ‖β̂‖_1"
@@ -44,19 +44,15 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     last, other = [float(run.angles[-1]) for run in runs], [run.other for run in runs]
     steepest, flattest = float(slopes.min()), float(slopes.max())
     details = {"data sets": count, "left out": left_out, "steepest": steepest, "flattest": flattest}
-    exponent = separable.fitted(
-        -1 / depth, slopes[:, -1], slopes[:, -2], form="exponent", margins=margins, details=details
-    )
-    wrong = separable.fitted(-1 / (depth + 1), slopes[:, -1], slopes[:, -2], control=DEEPER)
-    return Evidence(
-        [
-            exponent,
-            wrong,
-            Finding(ANGLE, max(last), rounding=1e-6, form="direction", margins=margins, relation=Relation.UPPER),
-            separable.middle(ANGLE, other, form="direction", control=OTHER),
-        ],
-        evidence.table([row for index, run in enumerate(learned) for row in _rows(index, depth, run)]),
-    )
+    stages = slopes[:, -1], slopes[:, -2]
+    judged: dict[str, Any] = {"margins": margins, "left_out": left_out}
+    findings = [
+        separable.fitted(-1 / depth, *stages, form="exponent", details=details, **judged),
+        separable.fitted(-1 / (depth + 1), *stages, control=DEEPER, left_out=left_out),
+        separable.worst(ANGLE, last, rounding=1e-6, form="direction", **judged),
+        separable.middle(ANGLE, other, form="direction", control=OTHER, left_out=left_out),
+    ]
+    return Evidence(findings, evidence.table([row for i, run in enumerate(learned) for row in _rows(i, depth, run)]))
 
 
 def _unseen(run: _Learned) -> dict[str, float]:
@@ -110,6 +106,6 @@ CLAIM = Claim(
     },
     cells=cells,
     measure=measure,
-    version=3,
+    version=4,
     headline="exponent",
 )

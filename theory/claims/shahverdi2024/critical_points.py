@@ -25,10 +25,12 @@ PAPER_TOO: tuple[str, ...] = (
 )
 PAPER_TOO += ("4×4 stride 2", "4×5 stride 2", "2×2×4 stride 2,2", "2×2×5 stride 2,2", "2×2×6 stride 2,2")
 PAPER_TOO += ("3×2×2 stride 2,3", "2×3×3 stride 2,2", "2×2×2×2 stride 2,2,2", "2×2×2×3 stride 2,2,2")
-"""Of Singular's 20 s of CPU time a prime (two cores, 2026) these take at most 15. With the quick ones they are, as
-multisets of sizes, 2×m up to m = 14, 3×m up to 9, 4×m up to 5, 2×2×m up to 6, 2×3×3, 2×2×2×2 and 2×2×2×3; and some in
-another order or with other strides. 2×2×7 and 4×6 take longer, as does whatever is as large in every layer; 2×m goes on
-beyond 14; whether larger ones of the other families would finish was not tried.
+"""With the quick ones, every multiset of sizes with n = Σ(k_i − 1) ≤ 12 that Singular finishes within 20 s of
+processor time a prime, with all unknowns at once: 2×m up to m = 12, 3×m up to 9, 4×m up to 5, 2×2×m up to 6,
+2×3×3, 2×2×2×2 and 2×2×2×3. Beyond that, 2×13 and 2×14, and some in another order or with other strides. 2×2×7,
+3×10, 2×3×4, 4×6, 5×5, 3×3×3, 2×2×2×2×2, 2×2×2×4 and 2×2×3×3 do not finish, and the 222 others have one of these
+within them (docs/benchmarks.md has the times). Where the last filter is solved for instead
+(theory.algebra.count_eliminated) 3×10, 3×11 and 2×2×7 do; these are not in the grid.
 """
 
 WHITES = ("2×2 stride 2", "2×3 stride 2", "2×2×2 stride 2,2")

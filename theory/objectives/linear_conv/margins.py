@@ -268,3 +268,32 @@ def stationarity(x: Any, y: Any, beta: Any, alpha: Any, exponent: float) -> Stat
         beyond=float(c * abs(s_hat).max() - 1),
         support=int((half >= 0.01 * half.max()).sum()),
     )
+
+
+def own_power(x: Any, y: Any, beta: Any, alpha: Any) -> float:
+    """The p for which |β̂_d|^p = c |ŝ_d β̂_d| comes nearest: the slope of log|ŝ_d β̂_d| on log|β̂_d|.
+
+    By least squares over the support, the frequencies 0 … D/2 whose |β̂_d| is at least 1 % of the largest, with
+    s = Σ α_n y_n x_n. NaN where that is one frequency: then every p will do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.fft.irfft([3.0**-0.5, 1.0, 0.0], norm="ortho")  # ŝ_d = |β̂_d|^{1/2 − 1}
+    >>> round(own_power(x[None], np.ones(1), np.fft.irfft([3.0, 1.0, 0.0], norm="ortho"), np.ones(1)), 9)
+    0.5
+    """
+    import numpy as np
+
+    signed = _signed(x, y)
+    beta = checks.nonzero("beta", beta, np)
+    alpha = checks.array("alpha", alpha, np, ndim=(1,))
+    if beta.size != signed.shape[1] or alpha.size != len(signed):
+        required = f"{signed.shape[1]} and {len(signed)} long, as x says"
+        raise refuse("beta and alpha", f"{beta.size} and {alpha.size} long", required)
+    size, pull = (abs(spectrum(one))[: beta.size // 2 + 1] for one in (beta, alpha @ signed))
+    support = size >= 0.01 * size.max()
+    if support.sum() == 1 or not pull[support].min() > 0:
+        return float("nan")
+    across = np.log(size[support]) - np.log(size[support]).mean()
+    return float(across @ np.log(pull[support] * size[support]) / (across @ across))

@@ -19,17 +19,29 @@ from theory.objectives.linear_conv.regularisers import (
     gram_rows,
     hankel,
     multiplicities,
+    realised,
     sdp,
     solve,
 )
 
+FACE = 1e-3
+"""Singular values of Q this near to the largest count as it: the face of all minimisers, or one that contains it."""
+
+SPANNED = 1e-9
+"""Part of the largest singular value below which a direction is none: rounding."""
+
 
 @dataclass(frozen=True)
 class LeastRegulariser:
-    """The predictor w (D,), scaled to least margin 1, and bounds on the least R_K: its own, and that of the dual."""
+    """The predictor w (D,), scaled to least margin 1, and bounds on the least R_K: its own, and that of the dual.
+
+    ``unique`` is the least singular value, relative to the largest, of what takes the predictors of the dual's face to
+    their margins at the samples with α_n > 0: above 0 there is no other minimiser.
+    """
 
     predictor: Float[np.ndarray, " d"]
     bounds: Certified
+    unique: float = 0.0
 
 
 def regulariser(predictor: Float[Any, " d"], kernel_size: int) -> float:
@@ -80,8 +92,30 @@ def least_regulariser(signed: Float[Any, "samples d"], kernel_size: int) -> Leas
     w, alpha = _solve(z / size, k)
     w = w / (z @ w).min()
     alpha = np.maximum(alpha, 0)
-    lower = 2 * alpha.sum() / np.linalg.norm(hankel((alpha @ z)[:, None], k), 2)
-    return LeastRegulariser(w, Certified(float(lower), regulariser(w, k)))
+    q = (alpha @ z)[:, None]
+    lower = 2 * alpha.sum() / np.linalg.norm(hankel(q, k), 2)
+    unique = alone(q, z[alpha > 1e-6 * alpha.max()], k)
+    return LeastRegulariser(w, Certified(float(lower), regulariser(w, k)), unique)
+
+
+def alone(q: Float[np.ndarray, "d 1"], tight: Float[np.ndarray, "n d"], kernel_size: int) -> float:
+    """How far the minimiser is from having another beside it; 0 where another may be.
+
+    Every M of least norm is P S P'ᵀ, with the singular vectors of Q(q) at ‖Q(q)‖_op and S ⪰ 0, and its w has margin 1
+    at every sample whose multiplier is not 0 (complementary slackness). So two minimisers differ by a w of some
+    symmetric S with ⟨w, z_n⟩ = 0 at all of these. Measured is the least singular value of w ↦ (⟨w, z_n⟩)_n on all such
+    w, over the largest.
+    """
+    left, sizes, right = np.linalg.svd(hankel(q, kernel_size), full_matrices=False)
+    top = int(np.sum(sizes >= sizes[0] * (1 - FACE)))
+    pairs = [(i, j) for i in range(top) for j in range(i + 1)]
+    m = [np.outer(left[:, i], right[j]) + np.outer(left[:, j], right[i]) for i, j in pairs]
+    values, basis = np.linalg.svd(np.stack([realised(one, kernel_size)[:, 0] for one in m]), full_matrices=False)[1:]
+    basis = basis[values > SPANNED * values[0]]
+    if len(basis) > len(tight):
+        return 0.0
+    margins = np.linalg.svd(basis @ tight.T, compute_uv=False)
+    return float(margins[-1] / margins[0])
 
 
 def _solve(z: Any, k: int) -> tuple[Any, Any]:
