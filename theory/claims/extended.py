@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import theory
+from theory.arrays import to_numpy
 from theory.claims import verdict
 from theory.claims.claim import Cell, Evidence, Finding, Relation, Setting, Value
 
@@ -24,7 +25,7 @@ OUTER, INNER, TOLERANCE = 200, 100, 1e-13
 POINTS = 41
 """Iterations recorded of a descent, at most."""
 
-SWAPPED, SWAPS = "swapped by lot", 100
+SWAPPED, SHUFFLED, LOTS = "swapped by lot", "shuffled pairing", 100
 
 OPTIMISERS: Mapping[str, Callable[..., Any]] = {
     "L-BFGS": lambda f, w, **more: theory.descent.minimise(f, w, iterations=OUTER, tolerance=0.0, **more),
@@ -35,7 +36,8 @@ OPTIMISERS: Mapping[str, Callable[..., Any]] = {
 def problem(cell: Cell, setting: Setting, **more: Any) -> Any:
     """A random network in the cell's setting."""
     given = cell.parameters
-    return theory.problems.network_problem(str(given["preset"]), rng=setting.rng, weights=str(given["weights"]), **more)
+    more = {"weights": str(given["weights"]), "xp": setting.xp, **more}
+    return theory.problems.network_problem(str(given["preset"]), rng=setting.rng, **more)
 
 
 class Pairs(NamedTuple):
@@ -61,7 +63,7 @@ def descend(cell: Cell, setting: Setting) -> Pairs:
         made = problem(cell, setting)
         plane, start = made.plane(rng=setting.rng), STARTS[number % len(STARTS)]
         reduced, runs = both(made, plane, start, optimiser, points, {"network": number})
-        primary = float(made.conventional().value(runs[1].u)[0])
+        primary = float(to_numpy(made.conventional().value(runs[1].u))[0])
         values = [run.value[0] for run in runs], [run.log[0, 0] for run in runs]
         ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], *values[1]))
     left, right, data, primary, gain, *began = np.array(ends, dtype=float).T
@@ -81,8 +83,8 @@ def both(
     reduced = theory.descent.Reduced(made.extended(), iterations=INNER, tolerance=TOLERANCE)
     for name, function in (("conventional", lambda w, _: conventional.both(w)), ("extended", reduced)):
         path = [plane.at(*start)[0]]
-        watch = lambda *now, path=path: path.append(now[2][0].copy())  # noqa: E731
-        runs.append(OPTIMISERS[optimiser](function, path[0][None], watch=watch))
+        watch = lambda *now, path=path: path.append(to_numpy(now[2])[0].copy())  # noqa: E731
+        runs.append(OPTIMISERS[optimiser](function, made.xp.asarray(path[0][None]), watch=watch))
         _record(points, runs[-1], plane, path, {**columns, "objective": name, "start": str(start)})
     return reduced, runs
 
@@ -113,14 +115,39 @@ def lower(left: Any, right: Any, form: str, **details: Value) -> Finding:
 
 
 def swapped(left: Any, right: Any, form: str, setting: Setting) -> Finding:
-    """The same test with each pair's two swapped by lot, a hundred times: it must not pass in half of them."""
-    passed = 0
-    for _ in range(SWAPS):
+    """The same test with each pair's two swapped by lot."""
+
+    def draw() -> tuple[Any, Any]:
         swap = setting.rng.random(left.size) < 0.5
-        found = lower(np.where(swap, right, left), np.where(swap, left, right), form)
+        return np.where(swap, right, left), np.where(swap, left, right)
+
+    return _by_lot(draw, form, SWAPPED)
+
+
+def shuffled(left: Any, right: Any, form: str, setting: Setting) -> Finding:
+    """The same test with all ends of both objectives in one urn, from which the pairs are drawn.
+
+    The details say how often a right end is lower than another network's left one, by as many derangements.
+    """
+    turns = [1 + int(setting.rng.integers(left.size - 1)) for _ in range(LOTS)]
+    lots = [setting.rng.permutation(left.size) for _ in turns]
+    apart = [np.mean(right[lot] < left[np.roll(lot, turn)]) for lot, turn in zip(lots, turns, strict=True)]
+
+    def draw() -> tuple[Any, Any]:
+        drawn = setting.rng.permutation(np.concatenate([left, right]))
+        return drawn[: left.size], drawn[left.size :]
+
+    return _by_lot(draw, form, SHUFFLED, {"lower than another network's": float(np.mean(apart))})
+
+
+def _by_lot(draw: Callable[[], tuple[Any, Any]], form: str, control: str, details: Any = None) -> Finding:
+    """A hundred draws: the test must not pass in half of them."""
+    passed = 0
+    for _ in range(LOTS):
+        found = lower(*draw(), form)
         passed += found.low is not None and found.low >= found.predicted
-    limits = verdict.proportion(passed, SWAPS)
-    return Finding(0.5, passed / SWAPS, *limits, control=SWAPPED, form=form)
+    limits = verdict.proportion(passed, LOTS)
+    return Finding(0.5, passed / LOTS, *limits, control=control, form=form, details=details or {})
 
 
 def compared(cell: Cell, setting: Setting) -> Evidence:
@@ -139,15 +166,12 @@ def compared(cell: Cell, setting: Setting) -> Evidence:
         lower(pairs.conventional, pairs.extended, "objective", **details),
         lower(pairs.conventional, pairs.data, "data", **details),
         swapped(pairs.conventional, pairs.extended, "objective", setting),
+        shuffled(pairs.conventional, pairs.extended, "objective", setting),
     ]
     return Evidence(findings, pairs.points)
 
 
-def ratio(values: Any, predicted: float, form: str, setting: Setting, **more: Any) -> Finding:
-    """The geometric mean of ratios of independent networks, with bootstrap limits."""
-    logs = np.log(values)
-    low, high = verdict.bootstrap(logs, rng=setting.rng) if np.ptp(logs) > 0 else (logs[0], logs[0])
-    centre = float(logs.mean())
-    # Limits corrected for bias may pass the mean by: then they are widened to it.
-    ends = math.exp(min(low, centre)), math.exp(max(high, centre))
-    return Finding(predicted, math.exp(centre), *ends, form=form, relation=Relation.LOWER, **more)
+def ratio(values: Any, predicted: float, form: str, **more: Any) -> Finding:
+    """The geometric mean of ratios of independent networks, with Student's limits of the mean logarithm."""
+    centre, low, high = (math.exp(limit) for limit in verdict.mean(np.log(values)))
+    return Finding(predicted, centre, low, high, form=form, relation=Relation.LOWER, **more)

@@ -211,6 +211,35 @@ def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def mean(values: Any) -> tuple[float, float, float]:
+    """The mean of n independent values, and Student's limits of the mean of their law.
+
+        mean ± t s/√n,   s² the sample variance, t the (1 + ``CONFIDENCE``)/2 quantile with n − 1 degrees of freedom
+
+    Exact for a normal law; for others of some tens of values nearer than the ``bootstrap``, whose limits are those of
+    resamples: these have the variance (n − 1) s²/n and nearly normal quantiles, so that at n = 50 it reaches 3.85 s/√n
+    from the mean where t is 4.24, and of normal samples misses 1 in 2,900, not 1 in 10,000. Source: Student (1908).
+
+    Raises
+    ------
+    BadInput
+        If one of the values is not finite, or there are fewer than two.
+
+    Examples
+    --------
+    >>> [round(limit, 2) for limit in mean([1.0, 2.0, 3.0])]
+    [2.0, -55.74, 59.74]
+    """
+    import numpy as np
+    from scipy import stats
+
+    values = _sample(values)
+    if values.size < 2:
+        raise refuse("values", f"{values.size} of them", "at least 2")
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size)
+    return float(np.mean(values)), float(np.mean(values) - reach), float(np.mean(values) + reach)
+
+
 def median(values: Any) -> tuple[float, float, float]:
     """The median of n independent values, and exact limits of the median of their law, whatever that is.
 

@@ -12,10 +12,12 @@ FORMS = (
     "the start already, and how often it falls by a larger factor than L does."
 )
 CONTROLS = {
-    extended.SWAPPED: (
-        "each pair's two ends swapped by lot, 100 times: the same test must pass in half of them. Pairing an end with "
-        "another network's would be no control, since it is lower than most of those too"
-    )
+    extended.SWAPPED: "each pair's two ends swapped by lot, 100 times: the same test must pass in half of them",
+    extended.SHUFFLED: (
+        "all ends of both objectives in one urn, pairs drawn from it, 100 times: the same test must pass in half of "
+        "them. That an extended end is lower than another network's conventional one is no false statement, and "
+        "stands in the details"
+    ),
 }
 
 
