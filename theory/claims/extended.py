@@ -22,6 +22,9 @@ LIMIT = 400.0
 OUTER, INNER, TOLERANCE = 200, 100, 1e-13
 """Iterations of the outer and of the inner problem, and what may be left to gain in the latter."""
 
+THOROUGH = {"iterations": 1000, "tolerance": 1e-20}
+"""Of the inner problem where an outer decrease of 1e-13 counts: the descents go on for as long as they fall."""
+
 POINTS = 41
 """Iterations recorded of a descent, at most."""
 
@@ -43,7 +46,7 @@ def problem(cell: Cell, setting: Setting, **more: Any) -> Any:
 class Pairs(NamedTuple):
     """Of every network where both descents ended: L, L_ext, its data term, and the data term of its ŵ alone.
 
-    ``began`` are L and L_ext at the start.
+    ``early`` is whether the extended descent ended before its iterations, ``began`` are L and L_ext at the start.
     """
 
     conventional: Any
@@ -51,23 +54,25 @@ class Pairs(NamedTuple):
     data: Any
     primary: Any
     gain: Any
+    early: Any
     began: Any
     points: dict[str, list[Value]]
 
 
-def descend(cell: Cell, setting: Setting) -> Pairs:
+def descend(cell: Cell, setting: Setting, **inner: Any) -> Pairs:
     """Both objectives from the same start: a network and a plane for each run, the starts in turn."""
     ends, points = [], {}  # type: ignore[var-annotated]
     optimiser = str(cell.parameters["optimiser"])
     for number in range(int(cell.parameters["networks"])):
         made = problem(cell, setting)
         plane, start = made.plane(rng=setting.rng), STARTS[number % len(STARTS)]
-        reduced, runs = both(made, plane, start, optimiser, points, {"network": number})
+        reduced, runs = both(made, plane, start, optimiser, points, {"network": number}, **inner)
         primary = float(to_numpy(made.conventional().value(runs[1].u))[0])
         values = [run.value[0] for run in runs], [run.log[0, 0] for run in runs]
-        ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], *values[1]))
-    left, right, data, primary, gain, *began = np.array(ends, dtype=float).T
-    return Pairs(left, right, data, primary, gain, np.stack(began), points)
+        stuck = runs[1].ending[0] is theory.descent.Ending.STUCK
+        ends.append((*values[0], reduced.data[0], primary, reduced.gain[0], stuck, *values[1]))
+    left, right, data, primary, gain, early, *began = np.array(ends, dtype=float).T
+    return Pairs(left, right, data, primary, gain, early, np.stack(began), points)
 
 
 def both(
@@ -77,10 +82,11 @@ def both(
     optimiser: str,
     points: dict[str, list[Value]],
     columns: Mapping[str, Value],
+    **inner: Any,
 ) -> tuple[Any, list[Any]]:
     """The reduced objective, and the runs on the conventional and on it; their ways on the plane go into ``points``."""
     conventional, runs = made.conventional(), []
-    reduced = theory.descent.Reduced(made.extended(), iterations=INNER, tolerance=TOLERANCE)
+    reduced = theory.descent.Reduced(made.extended(), **{"iterations": INNER, "tolerance": TOLERANCE, **inner})
     for name, function in (("conventional", lambda w, _: conventional.both(w)), ("extended", reduced)):
         path = [plane.at(*start)[0]]
         watch = lambda *now, path=path: path.append(to_numpy(now[2])[0].copy())  # noqa: E731

@@ -18,7 +18,7 @@ LAMS = (0.004, 0.04, 0.4, 4.0)
 NETWORKS, FEW = 50, 16
 TICKS = 11
 SOLVED, STARTS = "solved", ("primary", "random", "true")
-MORE, EXCHANGES = 1000, 8
+MORE, EXCHANGES = 1000, 6
 """How inner problems are solved: from the lowest end of three starts, with so many exchanges between neighbours at most
 (:mod:`theory.landscapes.exchange`), and then to convergence or for ``MORE`` iterations."""
 
@@ -35,8 +35,8 @@ MEASURES = (
 GRID = (
     "By λ, with and without ½ on the extended objective, in the program's setting and in the text's; directions are as "
     "long as each filter (program) or have its mean and deviation (text). Inner problems are solved: from the primary "
-    "weights, from W ~ N(0, I) and from w* at every pixel, the lowest end after 100 iterations of L-BFGS goes on to "
-    "300; then, until no point falls by 1e-3 of the range, and 8 times at most, each also starts from the auxiliary "
+    "weights, from W ~ N(0, I) and from w* at every pixel, the lowest end after 50 iterations of L-BFGS goes on to "
+    "150; then, until no point falls by 1e-3 of the range, and 6 times at most, each also starts from the auxiliary "
     "weights of the best of its 8 neighbours on the grid; then 1,000 iterations or to convergence. Forms '100 "
     "iterations: …': the objective as 100 iterations leave it, from N(0, I) as in the text or from the primary weights."
 )

@@ -18,7 +18,7 @@ from theory.descent import Projection, project
 NEAR = 8
 """Neighbours whose weights are tried: those around a point of a square grid."""
 
-ITERATIONS, HEAT = 300, 100
+ITERATIONS, HEAT = 150, 50
 """Of an exchange: iterations in all, and those after which only the lower of both starts goes on."""
 
 STILL = 1e-3

@@ -32,15 +32,19 @@ MODULES = {
     for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width_normal, width_uniform)
 }
 PLACE = {"preset": "program", "weights": "uniform"}
-WIDTH = {"start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5}
+WIDTH = {"half": True, "networks": 3, "ticks": 5}
 REDUCED = {
     "siahkoohi2021.adam": [Cell({**PLACE, "optimiser": "Adam", "networks": 3})],
     "siahkoohi2021.lbfgs": [Cell({**PLACE, "optimiser": "L-BFGS", "networks": 3})],
     "siahkoohi2021.primary": [Cell({**PLACE, "optimiser": name, "networks": 3}) for name in extended.OPTIMISERS],
     **{
         f"siahkoohi2021.width_{law}": [
-            Cell({**PLACE, "weights": law, "lam": lam, **WIDTH}, control=control)
-            for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
+            Cell({**PLACE, "weights": law, "lam": lam, "start": start, **WIDTH}, control=control)
+            for lam, start, control in (
+                (0.04, widths.SOLVED, ""),
+                (0.04, "random", ""),
+                (extended.LIMIT, widths.SOLVED, widths.LIMIT),
+            )
         ]
         for law in ("normal", "uniform")
     },
@@ -62,8 +66,8 @@ REDUCED = {
         )
     ],
     "siahkoohi2021.curvature": [
-        Cell({**PLACE, "lam": 0.04, "networks": 2}, control=control)
-        for control in ("", curvature.OTHER, curvature.PLAIN)
+        Cell({**PLACE, "lam": lam, "networks": 3}, control=control)
+        for lam, control in ((0.04, ""), (4.0, ""), (0.04, curvature.OTHER), (0.04, curvature.PLAIN))
     ],
 }
 HOLD = ("curvature", "envelope", "landscape", "limits")
@@ -73,6 +77,8 @@ each = pytest.mark.parametrize("key", MODULES)
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch):
     monkeypatch.setattr(extended, "OUTER", 30)
+    monkeypatch.setattr(extended, "INNER", 100)
+    monkeypatch.setattr(widths, "MORE", 100)
 
 
 def measured(key, cell):
@@ -175,11 +181,10 @@ def test_of_pairs_that_differ_by_nothing_but_chance_nothing_is_said():
 
 
 def test_ratios_are_averaged_as_ratios():
-    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
-    finding = extended.ratio(np.array([0.5, 2.0] * 20), 1.05, "area", setting)
+    finding = extended.ratio(np.array([0.5, 2.0] * 20), 1.05, "area")
     assert finding.measured == pytest.approx(1)
     assert finding.low < 1 < finding.high
-    same = extended.ratio(np.full(9, 1.2), 1.05, "area", setting)
+    same = extended.ratio(np.full(9, 1.2), 1.05, "area")
     assert (same.low, same.high) == (pytest.approx(1.2), pytest.approx(1.2))
 
 

@@ -36,4 +36,5 @@ CLAIM = Claim(
     cells=cells,
     measure=measure,
     headline="objective",
+    version=2,
 )

@@ -57,4 +57,5 @@ CLAIM = Claim(
     cells=cells,
     measure=measure,
     headline="objective",
+    version=2,
 )
