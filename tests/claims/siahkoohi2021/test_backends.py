@@ -1,0 +1,44 @@
+"""The claims measured on arrays of a library that offers the array standard and nothing else, as CuPy's are."""
+
+from __future__ import annotations
+
+import functools
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+from theory.claims import extended, registry, widths
+from theory.claims.claim import Cell, Setting
+
+PLACE = {"preset": "program", "weights": "uniform"}
+CELLS = {
+    "lbfgs": {"optimiser": "L-BFGS", "networks": 2},
+    "primary": {"optimiser": "Adam", "networks": 2},
+    "width_normal": {"lam": 0.4, "start": widths.SOLVED, "half": True, "networks": 2, "ticks": 3},
+    "landscape": {"pair": 0, "ticks": 3, "iterations": 20, "ways": False},
+    "envelope": {"lam": 0.4, "networks": 1},
+    "limits": {"form": "infinite", "networks": 1},
+    "curvature": {"lam": 0.4, "networks": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(extended, "OUTER", 5)
+    monkeypatch.setattr(widths, "EXCHANGES", 1)
+    monkeypatch.setattr(extended, "problem", functools.partial(extended.problem, shape=(5, 5), depth=2))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_measures_the_same_there(name):
+    claim, cell = registry()[f"siahkoohi2021.{name}"], Cell({**PLACE, **CELLS[name]})
+    here, there = (claim.measure(cell, Setting(np.random.default_rng(0), xp, "quick")) for xp in (np, strict))
+    assert [f.form for f in here.findings] == [f.form for f in there.findings]
+    for one, other in zip(here.findings, there.findings, strict=True):
+        # The way to a minimum is another one from the first rounding on, the minimum is the same.
+        assert other.measured == pytest.approx(one.measured, rel=1e-3, abs=1e-6)
+        assert isinstance(other.measured, float)
+    for name_, column in here.points.items():
+        if np.asarray(column).dtype.kind == "f" and name_ not in ("gain", "certificate", "error", "unsolved", "centre"):
+            np.testing.assert_allclose(there.points[name_], column, rtol=1e-2, atol=1e-5)
