@@ -66,8 +66,11 @@ REDUCED = {
         )
     ],
     "siahkoohi2021.curvature": [
-        Cell({**PLACE, "lam": lam, "networks": 3}, control=control)
-        for lam, control in ((0.04, ""), (4.0, ""), (0.04, curvature.OTHER), (0.04, curvature.PLAIN))
+        Cell({**PLACE, "lam": lam, "networks": networks}, control=control)
+        for lam, networks, control in (
+            *((0.04, 6, ""), (4.0, 6, "")),
+            *((0.04, 2, curvature.OTHER), (0.04, 2, curvature.PLAIN)),
+        )
     ],
 }
 HOLD = ("curvature", "envelope", "landscape", "limits")
@@ -78,7 +81,8 @@ each = pytest.mark.parametrize("key", MODULES)
 def shorter(monkeypatch):
     monkeypatch.setattr(extended, "OUTER", 30)
     monkeypatch.setattr(extended, "INNER", 100)
-    monkeypatch.setattr(widths, "MORE", 100)
+    monkeypatch.setattr(widths, "MORE", 50)
+    monkeypatch.setattr(widths, "EXCHANGES", 1)
 
 
 def measured(key, cell):
