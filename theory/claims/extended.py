@@ -25,7 +25,7 @@ OUTER, INNER, TOLERANCE = 200, 100, 1e-13
 THOROUGH = {"iterations": 1000, "tolerance": 1e-20}
 """Of the inner problem where an outer decrease of 1e-13 counts: the descents go on for as long as they fall."""
 
-POINTS = 41
+POINTS = 31
 """Iterations recorded of a descent, at most."""
 
 SWAPPED, SHUFFLED, LOTS = "swapped by lot", "shuffled pairing", 100
