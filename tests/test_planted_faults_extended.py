@@ -12,7 +12,7 @@ from planting import Plant, all_caught, catches, entry_scaled, scaled
 import theory
 from theory.claims import extended, verdict, widths
 from theory.claims.claim import Cell, Setting
-from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width_uniform
+from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width_normal
 from theory.claims.verdict import Verdict, conclude
 from theory.descent import lbfgs, project
 from theory.landscapes import exchange, planes, valleys
@@ -216,7 +216,7 @@ CHECKS |= {
         ),
     ),
     "verdict of width": verdict_of(
-        width_uniform,
+        width_normal,
         *(
             Cell(
                 {**PLACE, "lam": lam, "start": "primary", "half": True, "networks": 4, "ticks": 5},

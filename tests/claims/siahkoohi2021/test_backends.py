@@ -15,10 +15,8 @@ from theory.descent import projection
 SOLVE = projection._solve
 PLACE = {"preset": "program", "weights": "uniform"}
 CELLS = {
-    "lbfgs": {"optimiser": "L-BFGS", "networks": 2},
     "primary": {"optimiser": "Adam", "networks": 2},
     "width_normal": {"lam": 0.4, "start": widths.SOLVED, "half": True, "networks": 2, "ticks": 3},
-    "landscape": {"pair": 0, "ticks": 3, "iterations": 20, "ways": False},
     "envelope": {"lam": 0.4, "networks": 1},
     "limits": {"form": "infinite", "networks": 1},
     "curvature": {"lam": 0.4, "networks": 2},
