@@ -18,7 +18,7 @@ from planting import Plant, entry_scaled, scaled, suite
 from scipy import integrate, stats
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence, verdict
 from theory.claims.claim import Cell, Evidence, Finding, Relation, Setting
 from theory.claims.du2018 import isotropy, random_start, rate, rate_without_beta, recovery, schedule
 from theory.claims.verdict import Verdict
@@ -268,9 +268,9 @@ def all_controls() -> None:
 
 def binomial() -> None:
     """Clopper and Pearson: none of n has the upper limit 1 − (½(1 − level))^{1/n}."""
-    low, high = verdict.proportion(0, 50)
+    low, high = confidence.proportion(0, 50)
     assert low == 0
-    assert high == pytest.approx(1 - ((1 - verdict.CONFIDENCE) / 2) ** (1 / 50), rel=1e-9)
+    assert high == pytest.approx(1 - ((1 - confidence.CONFIDENCE) / 2) ** (1 / 50), rel=1e-9)
 
 
 def on(module, *cells: Cell) -> Callable[[], None]:
@@ -527,7 +527,7 @@ PLANTS: dict[str, Plant] = {
         theory.problems, "ball_chance_bounds", added_bounds, ["verdict of random start"]
     ),
     "a bare mean for binomial limits": Plant(
-        verdict, "proportion", mean_for_proportion, ["binomial", "verdict of random start"]
+        confidence, "proportion", mean_for_proportion, ["binomial", "verdict of random start"]
     ),
     "a sample of the other wedge": Plant(
         theory.smoothness,

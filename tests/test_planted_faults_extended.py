@@ -10,12 +10,12 @@ import pytest
 from planting import Plant, entry_scaled, scaled, suite
 
 import theory
-from theory.claims import extended, widths
+from theory.claims import confidence, extended, widths
 from theory.claims.claim import Cell, Setting
-from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width_uniform
+from theory.claims.siahkoohi2021 import curvature, envelope, landscape, limits, width_normal
 from theory.claims.verdict import Verdict, conclude
 from theory.descent import lbfgs, project
-from theory.landscapes import planes, valleys
+from theory.landscapes import exchange, planes, valleys
 from theory.objectives.extended_conv import ExtendedLoss, Network, compiled, matrix, plain
 from theory.objectives.extended_conv import curvature as curved
 
@@ -120,6 +120,46 @@ def places() -> None:
     assert valleys.area(np.abs(np.linspace(-1, 1, 9))[:, None] + np.zeros(9), 0.25) == pytest.approx(0.25)
 
 
+def limits_of_a_mean() -> None:
+    """Of −1, 0, 1: s = 1, n = 3, and t of 2 degrees of freedom has its quantiles in closed form."""
+    p = confidence.CONFIDENCE
+    t = p * np.sqrt(2 / (1 - p**2))
+    np.testing.assert_allclose(confidence.mean([-1.0, 0.0, 1.0]), (0.0, -t / np.sqrt(3), t / np.sqrt(3)), rtol=1e-9)
+
+
+def exchanged() -> None:
+    """W = w* everywhere costs the penalty alone; a neighbour's W is taken where it is the better."""
+    problem, plane = made()
+    loss, at = problem.extended(0.1), np.array([-1.0, 0.0, 1.0])
+    found = planes.values(loss, plane, at, at, start="true", iterations=0)
+    w = plane.at(at, at)
+    np.testing.assert_allclose(found.data, 0, atol=1e-20)
+    rng = np.random.default_rng(2)
+    problem = theory.problems.network_problem(rng=rng, shape=(8, 8), depth=3, weights="normal")
+    plane, loss = problem.plane(rng=np.random.default_rng(3)), problem.extended(0.1)
+    alpha, beta = (part.ravel() for part in np.meshgrid(np.linspace(-4, 4, 5), np.linspace(-4, 4, 5)))
+    w, near = plane.at(alpha, beta), exchange.neighbours(alpha, beta)
+    ended = exchange.settled(loss, w, near, "primary", exchanges=8, iterations=600)
+    kept = loss.weights(w, ended.u)
+    for column in near.T:
+        fits = loss.value(w, loss.from_weights(w, kept[column]))
+        assert np.all(fits >= ended.value - 1e-3 * np.ptp(ended.value))
+
+
+def widening() -> None:
+    """Second differences of both objectives say what the formula says."""
+    setting = Setting(rng=np.random.default_rng(3), xp=np, profile="quick")
+    found = curvature.measure(Cell({**PLACE, "lam": 0.4, "networks": 2}), setting)
+    again, made_ = Setting(rng=np.random.default_rng(3), xp=np, profile="quick"), []
+    for _ in range(2):
+        one = extended.problem(Cell(PLACE), again)
+        made_.append((one, one.plane(rng=again.rng)))
+    known = [
+        curved.curvatures(one.network, one.x, one.w_star, plane.delta[None], 0.4).widening[0, 0] for one, plane in made_
+    ]
+    np.testing.assert_allclose(found.points["widening"], known, rtol=1e-3)
+
+
 PLACE = {"preset": "program", "weights": "uniform"}
 
 
@@ -129,15 +169,19 @@ def verdict_of(module: Any, *cells: Cell, holds: bool = True) -> Callable[[], No
     def check() -> None:
         settings = [Setting(rng=np.random.default_rng(3), xp=np, profile="quick") for _ in cells]
         found = [f for cell, s in zip(cells, settings, strict=True) for f in module.measure(cell, s).findings]
-        verdict = conclude(module.CLAIM, found)
-        assert verdict.refuted
-        assert verdict.verdict is Verdict.HOLDS or not holds
+        judged = conclude(module.CLAIM, found)
+        assert judged.refuted
+        assert judged.verdict is Verdict.HOLDS or not holds
 
     return check
 
 
 CHECKS: dict[str, Callable[[], None]] = {
-    check.__name__: check for check in (twin, slopes, operator, nearest, reduced, parabola, quadratic, places)
+    check.__name__: check
+    for check in (
+        *(twin, slopes, operator, nearest, reduced, parabola, quadratic, places),
+        *(limits_of_a_mean, exchanged, widening),
+    )
 }
 CHECKS |= {
     "verdict of envelope": verdict_of(
@@ -157,8 +201,11 @@ CHECKS |= {
     "verdict of curvature": verdict_of(
         curvature,
         *(
-            Cell({**PLACE, "lam": 0.04, "networks": 2}, control=control)
-            for control in ("", curvature.OTHER, curvature.PLAIN)
+            Cell({**PLACE, "lam": lam, "networks": networks}, control=control)
+            for lam, networks, control in (
+                *((0.04, 6, ""), (4.0, 6, "")),
+                *((0.04, 2, curvature.OTHER), (0.04, 2, curvature.PLAIN)),
+            )
         ),
     ),
     "verdict of landscape": verdict_of(
@@ -169,10 +216,10 @@ CHECKS |= {
         ),
     ),
     "verdict of width": verdict_of(
-        width_uniform,
+        width_normal,
         *(
             Cell(
-                {**PLACE, "lam": lam, "start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5},
+                {**PLACE, "lam": lam, "start": "primary", "half": True, "networks": 4, "ticks": 5},
                 control=control,
             )
             for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
@@ -222,8 +269,9 @@ PLANTS: dict[str, Plant] = {
     "envelope × 1.02": Plant(
         ExtendedLoss, "envelope", scaled(ExtendedLoss.envelope, 1.02), ["reduced", "verdict of envelope"]
     ),
-    # The claim looks along what it is given: what is missing from a gradient only a direction of one's own shows.
-    "envelope without the first layer": Plant(ExtendedLoss, "envelope", without_first_layer, ["reduced"]),
+    "envelope without the first layer": Plant(
+        ExtendedLoss, "envelope", without_first_layer, ["reduced", "verdict of envelope"]
+    ),
     "envelope turned round": Plant(
         ExtendedLoss, "envelope", scaled(ExtendedLoss.envelope, -1), ["reduced", "verdict of envelope"]
     ),
@@ -244,6 +292,11 @@ PLANTS: dict[str, Plant] = {
     "directions × 1.02": Plant(planes, "directions", scaled(planes.directions, 1.02), ["places"]),
     "coordinates × 1.02": Plant(planes.Plane, "project", entry_scaled(PROJECT, 0, 1.02), ["places"]),
     "areas × 1.02": Plant(valleys, "area", scaled(valleys.area, 1.02), ["places"]),
+    "limits of a mean × 1.02": Plant(confidence, "mean", entry_scaled(confidence.mean, 2, 1.02), ["limits_of_a_mean"]),
+    "true weights × 1.02": Plant(planes, "_true", scaled(planes._true, 1.02), ["exchanged"]),
+    "no exchange": Plant(exchange, "exchange", lambda _, __, found, *more, **options: found, ["exchanged"]),
+    "second differences × 1.02": Plant(curvature, "_second", scaled(curvature._second, 1.02), ["verdict of curvature"]),
+    "widening × 1.02": Plant(curvature, "_widening", scaled(curvature._widening, 1.02), ["widening"]),
     "a limit that is none": Plant(extended, "LIMIT", 0.04, ["verdict of landscape"]),
     "a tenth wider always": Plant(
         widths, "_ratios", lambda *pair: {"area 10 %": 1.1, "area 5 %": 1.1}, ["verdict of width"]

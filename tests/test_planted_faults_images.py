@@ -12,7 +12,7 @@ import pytest
 from planting import Plant, entry_scaled, scaled, suite
 
 import theory
-from theory.claims import images, verdict
+from theory.claims import confidence, images
 from theory.claims.claim import Cell, Setting
 from theory.claims.du2018 import fig3c, fig3d, fig4, interpolation
 from theory.claims.verdict import Verdict, conclude, judge
@@ -253,7 +253,7 @@ PLANTS: dict[str, Plant] = {
     "cosine of every pair 1, in the claim": Plant(
         theory.problems, "cosine", lambda u, v: np.ones(u.shape[1]), ["verdict of fig4"]
     ),
-    "order seen everywhere": Plant(verdict, "rank_slope", sure_of_order, ["verdict of fig3c", "verdict of fig3d"]),
+    "order seen everywhere": Plant(confidence, "rank_slope", sure_of_order, ["verdict of fig3c", "verdict of fig3d"]),
     "all starts equally far": Plant(
         theory.problems, "around", lambda w, d, rng: filters.around(w, np.ones(len(d)), rng=rng), ["verdict of fig3c"]
     ),

@@ -13,7 +13,7 @@ import pytest
 from planting import Plant, suite
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence, verdict
 from theory.claims.claim import Cell, Evidence, Finding, Relation, Setting
 from theory.claims.du2018 import fig3b, restarts, sgd
 from theory.claims.verdict import Verdict
@@ -70,9 +70,9 @@ def carried() -> None:
 def limits() -> None:
     """The empirical Bernstein limits by their formula."""
     values = np.tile([0.0, 1.0], 20_000)
-    log = math.log(4 / (1 - verdict.CONFIDENCE))
+    log = math.log(4 / (1 - confidence.CONFIDENCE))
     width = math.sqrt(2 * 0.25 * 40_000 / 39_999 * log / 40_000) + 7 * log / (3 * 39_999)
-    assert verdict.bounded_mean(values, 1.0) == pytest.approx((0.5 - width, 0.5 + width), rel=1e-9)
+    assert confidence.bounded_mean(values, 1.0) == pytest.approx((0.5 - width, 0.5 + width), rel=1e-9)
 
 
 @functools.cache
@@ -153,11 +153,11 @@ CHECKS: dict[str, Callable[[], None]] = {
 
 # ------------------------------------------------------------------------------------------------------------- plants
 
-AFTER, CARRIED, BOUNDED, LIMITS = Recursion.after, Recursion.carried, Recursion.bounded, verdict.bounded_mean
+AFTER, CARRIED, BOUNDED, LIMITS = Recursion.after, Recursion.carried, Recursion.bounded, confidence.bounded_mean
 REALIZABLE, NEURON, MEASURE, CHANCE = (
     Recursion.realizable, Recursion.one_neuron, sgd.measure, theory.problems.ball_chance_bounds,
 )  # fmt: skip
-GRADIENT, UPPER, LAW, SLOPE = sampling.filter_gradient, sgd._upper, fig3b._law, verdict.rank_slope
+GRADIENT, UPPER, LAW, SLOPE = sampling.filter_gradient, sgd._upper, fig3b._law, confidence.rank_slope
 
 
 def bounded_twice(eta, gamma, bound):
@@ -306,8 +306,8 @@ PLANTS: dict[str, Plant] = {
     ),
     "runs that left are dropped": Plant(Recursion, "carried", dropped, ["carried"]),
     "distances for squares": Plant(Recursion, "carried", of_the_distance, ["carried", "verdict of sgd"]),
-    "a bare mean": Plant(verdict, "bounded_mean", bare_mean, ["limits"]),
-    "limits half as wide": Plant(verdict, "bounded_mean", one_sided, ["limits"]),
+    "a bare mean": Plant(confidence, "bounded_mean", bare_mean, ["limits"]),
+    "limits half as wide": Plant(confidence, "bounded_mean", one_sided, ["limits"]),
     "a gradient × 1.02": Plant(sampling, "filter_gradient", scaled_gradient, ["single_gradients"]),
     "a gradient backwards": Plant(sampling, "filter_gradient", backwards, ["single_gradients", "verdict of sgd"]),
     "labels of a shorter teacher": Plant(
@@ -327,7 +327,7 @@ PLANTS: dict[str, Plant] = {
         fig3b, "_law", turned, ["verdict of figure 3b", "verdict of figure 3b, spiky"]
     ),
     "a slope that everything passes": Plant(
-        verdict, "rank_slope", no_order, ["verdict of figure 3b", "verdict of figure 3b, spiky"]
+        confidence, "rank_slope", no_order, ["verdict of figure 3b", "verdict of figure 3b, spiky"]
     ),
 }
 

@@ -73,6 +73,13 @@ def angle(argument: str, value: Any) -> float:
     return result
 
 
+def generator(argument: str, value: Any) -> Any:
+    """The random generator, after making sure that it is one."""
+    if not hasattr(value, "standard_normal") or not hasattr(value, "spawn"):
+        raise refuse(argument, repr(value), "a random generator, as numpy.random.default_rng(0) is")
+    return value
+
+
 def array(argument: str, value: Any, xp: Any, *, ndim: tuple[int, ...]) -> Any:
     """A floating-point array of one of the numbers of dimensions ``ndim``, without NaN or infinity."""
     try:

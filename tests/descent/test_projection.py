@@ -74,9 +74,23 @@ def test_the_better_start_is_the_lower():
     near = project(made.extended(), w)
     far, better = (project(made.extended(), w, start=s, rng=np.random.default_rng(3)) for s in ("random", "better"))
     np.testing.assert_allclose(better.value, np.minimum(near.value, far.value), rtol=1e-12)
-    assert np.array_equal(better.random, far.value < near.value)
-    assert far.random.all()
-    assert not near.random.any()
+    assert np.array_equal(better.chosen, far.value < near.value)
+
+
+def test_of_several_starts_the_lowest_goes_on():
+    """As the starts by themselves do, and as the lowest of their ends does from there."""
+    made, plane = problem(weights="normal")
+    w, loss = plane.at([2.0, -3.0, 0.5], [3.0, 1.0, -4.0]), made.extended()
+    starts = [np.zeros((3, loss.own)), loss.starts(w, rng=np.random.default_rng(4))]
+    ends = [project(loss, w, start=one, iterations=20) for one in starts]
+    lowest = np.argmin([end.value for end in ends], axis=0)
+    heated = project(loss, w, start=starts, iterations=50, heat=20)
+    assert heated.chosen.tolist() == lowest.tolist()
+    assert set(lowest) == {0, 1}
+    u = np.stack([ends[one].u[row] for row, one in enumerate(lowest)])
+    on = project(loss, w, start=u, iterations=30)
+    np.testing.assert_array_equal(heated.u, on.u)
+    assert heated.taken.tolist() == [20 + taken for taken in on.taken]
 
 
 def test_both_forms_find_the_same():
@@ -120,7 +134,10 @@ def test_the_outer_descent_fits(outer):
     ("more", "message"),
     [
         ({"start": "nearest"}, "start is 'nearest'; it must be 'primary', 'random', 'better' or an array"),
-        ({"start": "random"}, "rng is None; it must be a random generator where start is 'random'"),
+        ({"start": "random"}, "rng is None; it must be a random generator"),
+        ({"start": "better", "rng": 3}, "rng is 3; it must be a random generator"),
+        ({"start": ()}, "start is empty; it must be one start or more"),
+        ({"heat": -1}, "heat is -1"),
         ({"start": np.zeros((1, 5))}, r"u is an array of shape \(1, 5\)"),
         ({"iterations": -1}, "iterations is -1"),
         ({"memory": 0}, "memory is 0"),
@@ -131,3 +148,13 @@ def test_bad_input(more, message):
     made, plane = problem()
     with pytest.raises(BadInput, match=message):
         project(made.extended(), plane.at([1.0], [1.0]), **more)
+
+
+def test_no_network_is_refused():
+    made, _ = problem()
+    with pytest.raises(BadInput, match=r"w is an array of shape \(0, 27\); it must be of one network or more"):
+        project(made.extended(), np.zeros((0, 27)))
+    with pytest.raises(BadInput, match="w is an array of shape"):
+        made.extended().starts(np.zeros(27), rng=np.random.default_rng(0))
+    with pytest.raises(BadInput, match="of 27 numbers a network"):
+        made.extended().starts(np.zeros((2, 26)), rng=np.random.default_rng(0))

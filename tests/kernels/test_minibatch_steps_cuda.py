@@ -113,7 +113,9 @@ def test_a_schedule_and_a_recorded_loss(device):
     alike(found, wanted, 50 * 300 * EPS)
 
 
-@pytest.mark.parametrize("rule", [Admissible(Gaussian(40)), Scaled(Along(CURVE, form="proof"), 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "rule", [Admissible(Gaussian(40)), Scaled(Along(CURVE, form="proof"), 0.5)], ids=["admissible", "along"]
+)
 def test_a_step_that_follows_the_distance_is_found_on_the_device(rule, device, monkeypatch):
     """From the device's own distance, in the table that the rule has."""
     seen, step = [], on_device.minibatch_steps

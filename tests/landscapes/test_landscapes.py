@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from theory.checks import BadInput
-from theory.landscapes import TAUS, Plane, Row, area, directions, landscape, widths
+from theory.landscapes import (
+    TAUS,
+    Plane,
+    Row,
+    area,
+    directions,
+    landscape,
+    neighbours,
+    settled,
+    values,
+    widths,
+)
 from theory.objectives.extended_conv import Network
 from theory.problems import network_problem
 
@@ -94,12 +105,77 @@ class TestLandscape:
         landscape(bowl, PLANE, ticks=5, known=known)
         assert bowl.calls == 5
 
+    @pytest.mark.parametrize("other", ["plane", "reach", "lam", "network", "iterations"])
+    def test_known_rows_of_another_landscape_are_refused(self, other):
+        made = network_problem(rng=np.random.default_rng(0), shape=(6, 6), depth=1)
+        plane, known, options = made.plane(rng=np.random.default_rng(1)), {}, {"ticks": 3, "iterations": 2}
+        landscape(made.extended(), plane, known=known, **options)
+        loss = made.extended(0.1) if other == "lam" else made.extended()
+        if other == "network":
+            loss = network_problem(rng=np.random.default_rng(9), shape=(6, 6), depth=1).extended()
+        options |= {"reach": 2.0} if other == "reach" else {"iterations": 3} if other == "iterations" else {}
+        there = made.plane(rng=np.random.default_rng(2)) if other == "plane" else plane
+        with pytest.raises(
+            BadInput, match="known is rows of another plane, objective or grid; it must be rows of this"
+        ):
+            landscape(loss, there, known=known, **options)
+
     @pytest.mark.parametrize(
         ("more", "message"), [({"ticks": 1}, "ticks is 1; it must be at least 2"), ({"reach": 0}, "reach is 0.0")]
     )
     def test_bad_input(self, more, message):
         with pytest.raises(BadInput, match=message):
             landscape(Bowl(), PLANE, **more)
+
+
+@pytest.fixture(scope="module")
+def case():
+    made = network_problem(rng=np.random.default_rng(2), shape=(8, 8), depth=3, weights="normal")
+    return made, made.plane(rng=np.random.default_rng(3))
+
+
+class TestExchange:
+    """Inner problems with false minima, from which a neighbour's weights lead out."""
+
+    ALPHA, BETA = (part.ravel() for part in np.meshgrid(np.linspace(-4, 4, 5), np.linspace(-4, 4, 5)))
+
+    def test_true_weights_bound_the_objective(self, case):
+        """Before an iteration, with W = w* at every pixel: no data term, and a penalty of the excesses' at most."""
+        made, plane = case
+        loss = made.extended(0.1)
+        found = values(loss, plane, self.ALPHA, self.BETA, start="true", iterations=0)
+        apart = np.sum((plane.at(self.ALPHA, self.BETA) - made.w_star) ** 2, axis=1)
+        assert np.all(found.data <= 1e-20)
+        # 64 pixels a layer, each with its kernel's distance at most.
+        assert np.all(found.value <= 0.01 / 2 * 64 * apart + 1e-15)
+        assert np.ptp(found.value) > 0
+
+    def test_leads_out_of_false_minima(self, case):
+        """Never higher than without, up to rounding, lower by much somewhere, and bounded by every neighbour's W."""
+        made, plane = case
+        loss = made.extended(0.1)
+        place = loss, plane, self.ALPHA, self.BETA
+        alone = values(*place, start="primary", iterations=600)
+        found = values(*place, start="primary", iterations=600, exchanges=8)
+        extent = np.ptp(found.value)
+        assert np.max(alone.value - found.value) > 0.1 * extent
+        assert np.max(found.value - alone.value) < 0.02 * extent
+
+    def test_a_neighbours_weights_are_no_better_at_the_end(self, case):
+        made, plane = case
+        loss, w = made.extended(0.1), plane.at(self.ALPHA, self.BETA)
+        near = neighbours(self.ALPHA, self.BETA)
+        found = settled(loss, w, near, "primary", exchanges=8, iterations=600)
+        weights = loss.weights(w, found.u)
+        for column in near.T:
+            assert np.all(
+                loss.value(w, loss.from_weights(w, weights[column])) >= found.value - 1e-3 * np.ptp(found.value)
+            )
+
+    def test_neighbours_of_a_grid_are_those_around(self):
+        near = neighbours(self.ALPHA, self.BETA)
+        assert sorted(near[12].tolist()) == [6, 7, 8, 11, 13, 16, 17, 18]
+        assert near.shape == (25, 8)
 
 
 class TestWidths:
@@ -147,6 +223,19 @@ class TestWidths:
         (
             lambda: landscape(Bowl(), PLANE, ticks=5, known={0: Row(*np.zeros((3, 3)))}),
             r"known is a row of shape \(3,\); it must be of 5 points a row",
+        ),
+        (lambda: directions(NETWORK, W, 2, rng=None), "rng is None; it must be a random generator"),
+        (lambda: network_problem(rng=5), "rng is 5; it must be a random generator"),
+        (lambda: landscape(Bowl(), PLANE, rng=5), "rng is 5; it must be a random generator"),
+        (
+            lambda: Plane(np.zeros(2), np.ones(3), np.ones(2)),
+            r"delta is an array of shape \(3,\); it must be as long as",
+        ),
+        (lambda: Plane(np.zeros(2), np.ones(2), np.full(2, np.nan)), "eta is an array with NaN"),
+        (lambda: PLANE.project(np.ones((4, 3))), r"w is an array of shape \(4, 3\); it must be of 2 numbers a point"),
+        (
+            lambda: landscape(network_problem(rng=np.random.default_rng(0)).extended(), PLANE, ticks=2, start="true"),
+            "plane is one of 2 weights; it must be of 36, as the network's",
         ),
         (lambda: network_problem("paper", rng=np.random.default_rng(0)), "preset is 'paper'; it must be 'text' or"),
         (lambda: network_problem(rng=np.random.default_rng(0), weights="zero"), "weights is 'zero'"),

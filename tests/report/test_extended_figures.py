@@ -59,9 +59,9 @@ def widths():
         {"lam": lam, "half": half, **dict.fromkeys(extended_figures.MEASURES, 1 + 0.1 * n / lam)}
         for (lam, half), n in itertools.product(((0.04, True), (0.4, True), (0.04, False)), range(15))
     ]
-    program = [pd.DataFrame(rows).assign(preset="program", start=start) for start in ("primary", "random")]
-    text = pd.DataFrame(rows)[lambda r: ~r["half"]].assign(preset="text", start="primary")
-    return pd.concat([*program, text]).assign(weights="normal", iterations=100)
+    program = [pd.DataFrame(rows).assign(preset="program", start=start) for start in ("primary", "solved")]
+    text = pd.DataFrame(rows)[lambda r: ~r["half"]].assign(preset="text", start="random")
+    return pd.concat([*program, text]).assign(weights="normal")
 
 
 ROWS = {
@@ -109,12 +109,14 @@ def test_a_descent_is_drawn_relative_to_where_the_conventional_one_starts():
 def test_width_has_a_panel_a_setting_and_a_line_a_measure():
     figure = drawn("siahkoohi2021.width_normal", widths())
     assert [ax.get_title() for ax in figure.axes] == [
-        "program, from the primary weights",
-        "program, from W ~ N(0, I)",
-        "text, from the primary weights",
+        "program, solved",
+        "text, 100 iterations from W ~ N(0, I)",
+        "program, 100 iterations from Ŵ",
     ]
     guides, halves, wholes = 2, 5, 5
-    assert [len(ax.get_lines()) for ax in figure.axes] == [guides + halves + wholes] * 2 + [guides + wholes]
+    assert [len(ax.get_lines()) for ax in figure.axes] == [
+        guides + n for n in (halves + wholes, wholes, halves + wholes)
+    ]
     first, without = figure.axes[0].get_lines()[2:4]
     assert first.get_ydata().tolist() == pytest.approx([1 + 0.7 / 0.04, 1 + 0.7 / 0.4])
     assert without.get_xdata().tolist() == pytest.approx([0.04 / 2**0.5])

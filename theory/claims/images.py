@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Finding, Relation, Setting
 
 DISTANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95)
@@ -99,15 +99,15 @@ def orders(cell: Cell, found: Learned, setting: Setting) -> list[Finding]:
     left = found.relative[-1] / found.relative[0]
     findings.append(_order(found.initial, left, "rate", after=int(found.run.iterations[-1])))
     shuffled = [setting.rng.permutation(found.relative[-1]) for _ in range(PERMUTATIONS)]
-    passed = sum(verdict.rank_slope(found.initial, order)[1] > 0 for order in shuffled)
-    limits = verdict.proportion(passed, PERMUTATIONS)
+    passed = sum(confidence.rank_slope(found.initial, order)[1] > 0 for order in shuffled)
+    limits = confidence.proportion(passed, PERMUTATIONS)
     return [*findings, Finding(0.5, passed / PERMUTATIONS, *limits, control=PERMUTED, relation=Relation.LOWER)]
 
 
 def _order(initial: Any, measured: Any, form: str, *, after: int) -> Finding:
     ends = {"nearest": min(initial), "farthest": max(initial)}
     means = {f"mean of the {name}": float(measured[initial == end].mean()) for name, end in ends.items()}
-    return Finding(0.0, *verdict.rank_slope(initial, measured), form=form, details={"after": after, **means})
+    return Finding(0.0, *confidence.rank_slope(initial, measured), form=form, details={"after": after, **means})
 
 
 def mean(
@@ -121,7 +121,7 @@ def mean(
     **details: Any,
 ) -> Finding:
     """The mean over independent runs, with bootstrap limits."""
-    low, high = verdict.bootstrap(values, rng=setting.rng)
+    low, high = confidence.bootstrap(values, rng=setting.rng)
     spread = {"least": float(values.min()), "largest": float(values.max()), **details}
     centre = float(values.mean())
     # Limits corrected for bias may pass the mean by: then they are widened to it.

@@ -11,7 +11,7 @@ import numpy as np
 import theory
 import theory.objectives.linear_conv as conv
 from theory.checks import BadInput
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Finding, Relation
 
 FAR = 1e8
@@ -112,7 +112,7 @@ def fitted(predicted: float, values: Any, earlier: Any, *, left_out: int = 0, **
 
     What a data set that is ``left_out`` would give is not known: −∞ for the lower limit, ∞ for the upper one.
     """
-    middle, low, high = verdict.drifting(values, earlier, unknown=left_out)
+    middle, low, high = confidence.drifting(values, earlier, unknown=left_out)
     return Finding(predicted, middle, low, high, relation=Relation.EXPONENT, **more)
 
 
@@ -122,7 +122,7 @@ def middle(predicted: float, values: Any, *, left_out: int = 0, control: str = "
     A data set that is ``left_out`` counts as ∞; for a control as −∞, so that none is refuted by leaving out.
     """
     unknown = {"below" if control else "above": left_out}
-    return Finding(predicted, *verdict.median(values, **unknown), relation=Relation.UPPER, control=control, **more)
+    return Finding(predicted, *confidence.median(values, **unknown), relation=Relation.UPPER, control=control, **more)
 
 
 def worst(predicted: float, values: Any, *, left_out: int = 0, **more: Any) -> Finding:

@@ -9,6 +9,7 @@ between W and its minimum its second derivative there is λ² or more, so that �
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ class Projection:
     """Where the inner problems ended, one a network; ``u`` and ``gradient`` on their backend, the rest on NumPy.
 
     ``data`` and ``penalty`` are the parts of Φ, ``gradient`` is ∇L_ext, ``slope`` ‖∂Φ/∂W‖, ``gain`` ‖∂Φ/∂W‖²/2λ²,
-    ``taken`` and ``evaluations`` what the better start took, ``random`` whether that was the random one.
+    ``taken`` and ``evaluations`` what the best start took, ``chosen`` which that was, by its place among them.
     """
 
     u: Float[Any, "nets n"]
@@ -44,7 +45,7 @@ class Projection:
     gain: Float[np.ndarray, " nets"]
     taken: Any
     evaluations: Any
-    random: Any
+    chosen: Any
 
     @property
     def value(self) -> Float[np.ndarray, " nets"]:
@@ -56,8 +57,9 @@ def project(
     loss: Any,
     w: Float[Any, "nets p"],
     *,
-    start: Start | Float[Any, "nets n"] = "primary",
+    start: Start | Float[Any, "nets n"] | Sequence[Any] = "primary",
     iterations: int = ITERATIONS,
+    heat: int | None = None,
     memory: int = MEMORY,
     tolerance: float = TOLERANCE,
     rng: Any = None,
@@ -72,9 +74,12 @@ def project(
         ŵ, a network a row.
     start
         "primary": every wᵢ = ŵ, from where Φ can only come below the conventional loss; "random": W ~ N(0, I), as in
-        the text; "better": the lower end of both; or the auxiliary numbers to start from, as after the last step.
+        the text; "better": the lower end of both; or the auxiliary numbers to start from, as after the last step; or a
+        list or tuple of these, of which the lowest end counts.
     iterations, memory
         Of L-BFGS.
+    heat
+        Iterations after which, of several starts, only the lowest goes on, to ``iterations`` in all. All do if None.
     tolerance
         An inner problem has ended when ‖∇‖²/2λ² is no larger than this part of ``loss.scale``.
     rng
@@ -83,7 +88,7 @@ def project(
     Raises
     ------
     BadInput
-        If an argument is out of its range, or a random start has no ``rng``.
+        If an argument is out of its range, there is no network, or a random start has no ``rng``.
 
     Examples
     --------
@@ -95,24 +100,41 @@ def project(
     (True, True)
     """
     w = checks.array("w", w, shared_namespace("w", w, loss.y), ndim=(2,))
+    if not w.shape[0]:
+        raise checks.refuse("w", f"an array of shape {w.shape}", "of one network or more")
+    iterations = checks.integer("iterations", iterations, least=0)
+    heat = iterations if heat is None else checks.integer("heat", heat, least=0)
     options = {
-        "iterations": checks.integer("iterations", iterations, least=0),
         "memory": checks.integer("memory", memory, least=1),
         "tolerance": loss.lam * np.sqrt(2 * _least("tolerance", tolerance) * loss.scale),
     }
-    if not isinstance(start, str):
-        return _finish(loss, w, _solve(loss, w, start, options), np.zeros(w.shape[0], dtype=bool))
-    if start not in ("primary", "random", "better"):
-        raise checks.refuse("start", repr(start), "'primary', 'random', 'better' or an array")
-    if rng is None and start != "primary":
-        raise checks.refuse("rng", "None", f"a random generator where start is {start!r}")
-    found = [
-        _solve(loss, w, loss.starts(w, rng=rng) if at_random else _primary(loss, w), options)
-        for at_random in {"primary": (False,), "random": (True,), "better": (False, True)}[start]
-    ]
-    if len(found) == 2:
-        return _better(loss, w, *found)
-    return _finish(loss, w, found[0], np.full(w.shape[0], start == "random"))
+    starts = _starts(loss, w, start, rng)
+    first = iterations if len(starts) == 1 else min(heat, iterations)
+    found = _lowest(loss, w, [_solve(loss, w, u, {**options, "iterations": first}) for u in starts])
+    if first < iterations:
+        u, taken, evaluations, chosen = found
+        more = _solve(loss, w, u, {**options, "iterations": iterations - first})
+        found = more[0], taken + more[1], evaluations + more[2], chosen
+    return _finish(loss, w, *found)
+
+
+def _starts(loss: Any, w: Any, start: Any, rng: Any) -> list[Any]:
+    """The auxiliary numbers of every start."""
+    many = list(start) if isinstance(start, list | tuple) else [start]
+    if not many:
+        raise checks.refuse("start", "empty", "one start or more")
+    found = []
+    for one in many:
+        if not isinstance(one, str):
+            found.append(one)
+            continue
+        if one not in ("primary", "random", "better"):
+            raise checks.refuse("start", repr(one), "'primary', 'random', 'better' or an array")
+        if one != "random":
+            found.append(_primary(loss, w))
+        if one != "primary":
+            found.append(loss.starts(w, rng=checks.generator("rng", rng)))
+    return found
 
 
 def _least(argument: str, value: float) -> float:
@@ -143,20 +165,24 @@ def _solve(loss: Any, w: Any, u: Any, options: Any) -> tuple[Any, Any, Any]:
     return plain.u, plain.taken, plain.evaluations
 
 
-def _better(loss: Any, w: Any, near: Any, far: Any) -> Projection:
+def _lowest(loss: Any, w: Any, ends: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any, Any]:
+    """Of every network the lowest end: own weights, iterations, evaluations, and which it is."""
+    if len(ends) == 1:
+        return (*ends[0], np.zeros(w.shape[0], dtype=int))
     xp = array_namespace(w)
-    chosen = to_numpy(loss.value(w, far[0])) < to_numpy(loss.value(w, near[0]))
-    u = xp.where(xp.asarray(chosen)[:, None], far[0], near[0])
-    taken, evaluations = (np.where(chosen, b, a) for a, b in zip(near[1:], far[1:], strict=True))
-    return _finish(loss, w, (u, taken, evaluations), chosen)
+    chosen = np.argmin([to_numpy(loss.value(w, u)) for u, *_ in ends], axis=0)
+    u = ends[0][0]
+    for number, (other, *_) in enumerate(ends):
+        u = xp.where(xp.asarray(chosen == number)[:, None], other, u)
+    taken, evaluations = (np.choose(chosen, [end[place] for end in ends]) for place in (1, 2))
+    return u, taken, evaluations, chosen
 
 
-def _finish(loss: Any, w: Any, solved: tuple[Any, Any, Any], random: Any) -> Projection:
-    u, taken, evaluations = solved
+def _finish(loss: Any, w: Any, u: Any, taken: Any, evaluations: Any, chosen: Any) -> Projection:
     data, penalty = map(to_numpy, loss.parts(w, u))
     slope = to_numpy(loss.stationarity(w, u))
     gain = slope**2 / (2 * loss.lam**2) if loss.lam else np.full(slope.shape, np.inf)
-    return Projection(u, data, penalty, loss.envelope(w, u), slope, gain, taken, evaluations, random)
+    return Projection(u, data, penalty, loss.envelope(w, u), slope, gain, taken, evaluations, chosen)
 
 
 class Reduced:

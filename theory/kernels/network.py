@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from theory.kernels import wide
 from theory.kernels.compiled import compiled
 from theory.kernels.constants import (
     ARMIJO,
@@ -17,11 +18,9 @@ from theory.kernels.constants import (
     CHANNELS_IN,
     CHANNELS_OUT,
     COLUMNS,
-    EXCESS,
     FREE_FIELD,
     INPUT,
     KERNEL,
-    NORM,
     OUT_COLUMNS,
     OUT_ROWS,
     OUTPUT,
@@ -36,7 +35,10 @@ FAST = {"reassoc", "contract", "nsz"}
 
 
 class Workspace(NamedTuple):
-    """What one network needs between its passes: padded activations, what goes back to them, ‖p‖, and two rows."""
+    """What one network needs between its passes: padded activations, what goes back to them, and ‖p‖.
+
+    Then a row, for mode "free", and planes, for the others; ``power`` and ``bits`` are the same memory.
+    """
 
     table: np.ndarray
     act: np.ndarray
@@ -44,68 +46,35 @@ class Workspace(NamedTuple):
     norm: np.ndarray
     row: np.ndarray
     rate: np.ndarray
+    wide: np.ndarray
+    plane: np.ndarray
+    spread: np.ndarray
+    power: np.ndarray
+    bits: np.ndarray
 
 
 @compiled(fastmath=FAST)
-def norms(layer, act, norm):  # type: ignore[no-untyped-def]
-    """‖pᵢ‖ of every output pixel."""
-    h, w, k = layer[OUT_ROWS], layer[OUT_COLUMNS], layer[SIZE_K]
-    rows, columns = layer[ROWS], layer[COLUMNS]
-    for i in range(h):
-        out = norm[layer[NORM] + i * w : layer[NORM] + (i + 1) * w]
-        out[:] = 1.0 if layer[BIAS] else 0.0
-        for c in range(layer[CHANNELS_IN]):
-            for di in range(k):
-                start = layer[INPUT] + (c * rows + i + di) * columns
-                for dj in range(k):
-                    a = act[start + dj : start + dj + w]
-                    for j in range(w):
-                        out[j] += a[j] * a[j]
-        for j in range(w):
-            out[j] = np.sqrt(out[j])
-
-
-@compiled(fastmath=FAST)
-def forward(here, mode, w_hat, u):  # type: ignore[no-untyped-def]
-    """All layers: activations, and norms if the mode is that of the excesses."""
+def forward(here, u):  # type: ignore[no-untyped-def]
+    """All layers' activations, each pixel with its own kernel."""
     for number in range(here.table.shape[0]):
         layer = here.table[number]
-        h, w, k = layer[OUT_ROWS], layer[OUT_COLUMNS], layer[SIZE_K]
-        rows, columns, c_in = layer[ROWS], layer[COLUMNS], layer[CHANNELS_IN]
-        taps = c_in * k * k + layer[BIAS]
-        pad = layer[PAD_OUT]
-        if mode == EXCESS:
-            norms(layer, here.act, here.norm)
+        h, w, k, pad = layer[OUT_ROWS], layer[OUT_COLUMNS], layer[SIZE_K], layer[PAD_OUT]
+        taps = layer[CHANNELS_IN] * k * k + layer[BIAS]
         z = here.row[:w]
         for o in range(layer[CHANNELS_OUT]):
-            kernel = w_hat[layer[KERNEL] + o * taps : layer[KERNEL] + (o + 1) * taps]
             for i in range(h):
                 z[:] = 0.0
-                if mode == EXCESS:
-                    s = u[layer[OWN] + (o * h + i) * w : layer[OWN] + (o * h + i + 1) * w]
-                    norm = here.norm[layer[NORM] + i * w : layer[NORM] + (i + 1) * w]
-                    for j in range(w):
-                        z[j] = s[j] * norm[j]
                 for t in range(taps):
-                    at = layer[INPUT] + (t // (k * k) * rows + i + t // k % k) * columns + t % k
-                    one = t == c_in * k * k
-                    a = here.act[:w] if one else here.act[at : at + w]
-                    if mode == FREE_FIELD:
-                        at = layer[OWN] + ((o * taps + t) * h + i) * w
-                        field = u[at : at + w]
-                        if one:
-                            for j in range(w):
-                                z[j] += field[j]
-                        else:
-                            for j in range(w):
-                                z[j] += field[j] * a[j]
-                    elif one:
+                    at = layer[OWN] + ((o * taps + t) * h + i) * w
+                    field = u[at : at + w]
+                    if t == layer[CHANNELS_IN] * k * k:
                         for j in range(w):
-                            z[j] += kernel[t]
-                    else:
-                        value = kernel[t]
-                        for j in range(w):
-                            z[j] += value * a[j]
+                            z[j] += field[j]
+                        continue
+                    at = layer[INPUT] + (t // (k * k) * layer[ROWS] + i + t // k % k) * layer[COLUMNS] + t % k
+                    a = here.act[at : at + w]
+                    for j in range(w):
+                        z[j] += field[j] * a[j]
                 at = layer[OUTPUT] + (o * (h + 2 * pad) + i + pad) * (w + 2 * pad) + pad
                 out = here.act[at : at + w]
                 for j in range(w):
@@ -138,76 +107,29 @@ def bias_row(field, value, delta, slope, lam2):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=FAST)
-def tied_row(value, a, delta, back):  # type: ignore[no-untyped-def]
-    """One tap of one row of a shared kernel: what goes back, and its share of the kernel's gradient."""
-    total = 0.0
-    for j in range(delta.size):
-        total += delta[j] * a[j]
-        back[j] += value * delta[j]
-    return total
-
-
-@compiled(fastmath=FAST)
-def excess_row(s, norm, delta, slope, rate, lam2):  # type: ignore[no-untyped-def]
-    """One row of excesses: their gradient, and what ∂‖p‖ sends back, without its p."""
-    square = 0.0
-    for j in range(delta.size):
-        square += s[j] * s[j]
-        slope[j] = delta[j] * norm[j] + lam2 * s[j]
-        rate[j] += s[j] * delta[j] / norm[j] if norm[j] > 0 else 0.0
-    return square
-
-
-@compiled(fastmath=FAST)
-def send_norms(here, layer):  # type: ignore[no-untyped-def]
-    """What ∂‖p‖ sends back: ``here.rate``, for every pixel, times its patch."""
-    w, k = layer[OUT_COLUMNS], layer[SIZE_K]
-    for i in range(layer[OUT_ROWS]):
-        rate = here.rate[i * w : (i + 1) * w]
-        for t in range(layer[CHANNELS_IN] * k * k):
-            at = layer[INPUT] + (t // (k * k) * layer[ROWS] + i + t // k % k) * layer[COLUMNS] + t % k
-            a, back = here.act[at : at + w], here.back[at : at + w]
-            for j in range(w):
-                back[j] += rate[j] * a[j]
-
-
-@compiled(fastmath=FAST)
-def backward_row(here, mode, layer, o, i, delta, w_hat, u, lam2, slope, outer):  # type: ignore[no-untyped-def]
+def backward_row(here, layer, o, i, delta, w_hat, u, lam2, slope, outer):  # type: ignore[no-untyped-def]
     """One row of output pixels of one channel, ∂/∂z of which is ``delta``; returns its Σ (w − ŵ)²."""
     h, w, k = layer[OUT_ROWS], layer[OUT_COLUMNS], layer[SIZE_K]
     taps = layer[CHANNELS_IN] * k * k + layer[BIAS]
     first, square = layer[KERNEL] + o * taps, 0.0
-    if mode == EXCESS:
-        at = layer[OWN] + (o * h + i) * w
-        norm = here.norm[layer[NORM] + i * w : layer[NORM] + (i + 1) * w]
-        square += excess_row(u[at : at + w], norm, delta, slope[at : at + w], here.rate[i * w : (i + 1) * w], lam2)
     for t in range(taps):
         at = layer[OWN] + ((o * taps + t) * h + i) * w
-        value = w_hat[first + t]
+        field, fresh, value = u[at : at + w], slope[at : at + w], w_hat[first + t]
         if t == layer[CHANNELS_IN] * k * k:
-            if mode == FREE_FIELD:
-                more = bias_row(u[at : at + w], value, delta, slope[at : at + w], lam2)
-                outer[first + t] += more[0]
-                square += more[1]
-            else:
-                outer[first + t] += delta.sum()
-            continue
-        place = layer[INPUT] + (t // (k * k) * layer[ROWS] + i + t // k % k) * layer[COLUMNS] + t % k
-        a, back = here.act[place : place + w], here.back[place : place + w]
-        if mode == FREE_FIELD:
-            more = free_row(u[at : at + w], value, a, delta, back, slope[at : at + w], lam2)
-            outer[first + t] += more[0]
-            square += more[1]
+            more = bias_row(field, value, delta, fresh, lam2)
         else:
-            outer[first + t] += tied_row(value, a, delta, back)
+            place = layer[INPUT] + (t // (k * k) * layer[ROWS] + i + t // k % k) * layer[COLUMNS] + t % k
+            more = free_row(field, value, here.act[place : place + w], delta, here.back[place : place + w], fresh, lam2)
+        outer[first + t] += more[0]
+        square += more[1]
     return square
 
 
 @compiled(fastmath=FAST)
-def backward(here, mode, w_hat, u, lam2, slope, outer):  # type: ignore[no-untyped-def]
+def backward(here, w_hat, u, lam2, slope, outer):  # type: ignore[no-untyped-def]
     """All layers, last first: the gradients in u, and Σ (w − ŵ)². ``here.back`` has that of the output already.
 
-    ``outer`` gains ∂(data)/∂ŵ at fixed u if tied or of excesses, and Σᵢ (wᵢ − ŵ) if free.
+    ``outer`` gains Σᵢ (wᵢ − ŵ).
     """
     square = 0.0
     for number in range(here.table.shape[0] - 1, -1, -1):
@@ -215,23 +137,26 @@ def backward(here, mode, w_hat, u, lam2, slope, outer):  # type: ignore[no-untyp
         h, w, pad = layer[OUT_ROWS], layer[OUT_COLUMNS], layer[PAD_OUT]
         here.back[layer[INPUT] : layer[INPUT] + layer[CHANNELS_IN] * layer[ROWS] * layer[COLUMNS]] = 0.0
         delta = here.row[:w]
-        here.rate[: h * w] = 0.0
         for o in range(layer[CHANNELS_OUT]):
             for i in range(h):
                 at = layer[OUTPUT] + (o * (h + 2 * pad) + i + pad) * (w + 2 * pad) + pad
                 out, from_above = here.act[at : at + w], here.back[at : at + w]
                 for j in range(w):
                     delta[j] = from_above[j] * out[j] * (1.0 - out[j])
-                square += backward_row(here, mode, layer, o, i, delta, w_hat, u, lam2, slope, outer)
-        if mode == EXCESS:
-            send_norms(here, layer)
+                square += backward_row(here, layer, o, i, delta, w_hat, u, lam2, slope, outer)
     return square
 
 
 @compiled(fastmath=FAST)
 def evaluate(here, mode, y, w_hat, u, factor, lam2, slope, outer):  # type: ignore[no-untyped-def]
-    """Data term and penalty; their gradient in u into ``slope``. The input lies in ``here.act`` already."""
-    forward(here, mode, w_hat, u)
+    """Data term and penalty; their gradient in u into ``slope``. The input lies in ``here.act`` already.
+
+    What ``outer`` gains of excesses is not computed where it has no room.
+    """
+    if mode == FREE_FIELD:
+        forward(here, u)
+    else:
+        wide.forward(here, mode, w_hat, u)
     last = here.table[-1][OUTPUT]
     out, back = here.act[last : last + y.size], here.back[last : last + y.size]
     data = 0.0
@@ -240,7 +165,10 @@ def evaluate(here, mode, y, w_hat, u, factor, lam2, slope, outer):  # type: igno
         data += rest * rest
         back[i] = 2.0 * factor * rest
     outer[:] = 0.0
-    square = backward(here, mode, w_hat, u, lam2, slope, outer)
+    if mode == FREE_FIELD:
+        square = backward(here, w_hat, u, lam2, slope, outer)
+    else:
+        square = wide.backward(here, mode, w_hat, u, lam2, slope, outer)
     return factor * data, lam2 / 2.0 * square
 
 
@@ -388,7 +316,7 @@ def minimise_all(  # type: ignore[no-untyped-def]
     """``minimise`` for each row, in place; iterations and evaluations into ``counts`` (nets, 2)."""
     n = u.shape[1]
     steps, turns, vectors = np.empty((memory, n)), np.empty((memory, n)), np.empty((4, n))
-    outer = np.empty(w_hat.shape[1])
+    outer = np.empty(w_hat.shape[1] if mode == FREE_FIELD else 0)
     place_input(here, x)
     for r in range(w_hat.shape[0]):
         counts[r, 0], counts[r, 1] = minimise(

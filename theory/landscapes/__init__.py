@@ -1,5 +1,6 @@
 """Landscapes of an objective around a network, on planes of random directions, and how wide their valleys are."""
 
+from theory.landscapes.exchange import neighbours, settled
 from theory.landscapes.planes import Landscape, Plane, Row, directions, landscape, values
 from theory.landscapes.valleys import RADIUS, TAUS, Widths, area, widths
 
@@ -13,6 +14,8 @@ __all__ = [
     "area",
     "directions",
     "landscape",
+    "neighbours",
+    "settled",
     "values",
     "widths",
 ]

@@ -8,6 +8,7 @@ Siahkoohi, Louboutin & Herrmann (2021) for those of the filters' means and stand
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -18,6 +19,8 @@ from jaxtyping import Float
 from theory import checks
 from theory.arrays import array_namespace, to_numpy
 from theory.descent import project
+from theory.descent.projection import ITERATIONS
+from theory.landscapes.exchange import neighbours, settled
 
 Match = Literal["norm", "moments"]
 
@@ -30,7 +33,7 @@ def directions(
     Raises
     ------
     BadInput
-        If w* is not the network's, or ``match`` is neither.
+        If w* is not the network's, ``match`` is neither, or there is no ``rng``.
 
     Examples
     --------
@@ -43,7 +46,7 @@ def directions(
     w_star = checks.array("w_star", w_star, np, ndim=(1,))
     if w_star.shape != (network.primary,):
         raise checks.refuse("w_star", f"an array of shape {w_star.shape}", f"of shape ({network.primary},)")
-    drawn = rng.standard_normal((checks.integer("count", count, least=1), w_star.size))
+    drawn = checks.generator("rng", rng).standard_normal((checks.integer("count", count, least=1), w_star.size))
     if match not in ("norm", "moments"):
         raise checks.refuse("match", repr(match), "'norm' or 'moments'")
     for here in network.filters:
@@ -59,11 +62,23 @@ def directions(
 
 @dataclass(frozen=True)
 class Plane:
-    """w* + αδ + βη."""
+    """w* + αδ + βη.
+
+    Raises
+    ------
+    BadInput
+        If the three are not vectors of one length, or have NaN or infinity in them.
+    """
 
     w_star: Float[np.ndarray, " p"]
     delta: Float[np.ndarray, " p"]
     eta: Float[np.ndarray, " p"]
+
+    def __post_init__(self) -> None:
+        for name in ("w_star", "delta", "eta"):
+            part = checks.array(name, getattr(self, name), np, ndim=(1,))
+            if part.shape != np.shape(self.w_star):
+                raise checks.refuse(name, f"an array of shape {part.shape}", f"as long as w_star, {len(self.w_star)}")
 
     def at(self, alpha: Any, beta: Any) -> Float[np.ndarray, "points p"]:
         """The points of these coordinates, a row each."""
@@ -78,17 +93,21 @@ class Plane:
         [[[2.0, 1.0]], [7.0]]
         """
         basis = np.stack([self.delta, self.eta], axis=1)
+        w = checks.array("w", w, np, ndim=(1, 2))
+        if w.shape[-1] != self.w_star.size:
+            raise checks.refuse("w", f"an array of shape {w.shape}", f"of {self.w_star.size} numbers a point")
         apart = np.atleast_2d(w) - self.w_star
         found = np.linalg.lstsq(basis, apart.T, rcond=None)[0]
         return found.T.round(14), np.linalg.norm(apart - (basis @ found).T, axis=1)
 
 
 class Row(NamedTuple):
-    """One row of a landscape: the objective, its data term, and the certificate ``gain``."""
+    """One row of a landscape: the objective, its data term, the certificate ``gain``, and of which landscape it is."""
 
     value: Any
     data: Any
     gain: Any
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +150,7 @@ def landscape(
     known
         Rows of this landscape that are known already, by number; those computed here are added, so that one which was
         interrupted is taken up by handing the same mapping in again. A row's random starts depend on its number alone.
+        A row remembers the plane, the grid, the objective and the options that it is of.
     rng
         For random auxiliary starts.
 
@@ -141,24 +161,72 @@ def landscape(
     """
     along = np.linspace(-checks.positive("reach", reach), reach, checks.integer("ticks", ticks, least=2))
     known = {} if known is None else known
-    streams = [None] * along.size if rng is None else rng.spawn(along.size)
+    streams = [None] * along.size if rng is None else checks.generator("rng", rng).spawn(along.size)
+    of = _fingerprint(loss, plane, along, options)
     for number, alpha in enumerate(along):
         if number not in known:
-            w = plane.at(np.full(along.size, alpha), along)
-            known[number] = values(loss, w, rng=streams[number], **options)
+            found = values(loss, plane, np.full(along.size, alpha), along, rng=streams[number], **options)
+            known[number] = found._replace(of=of)
         elif np.shape(known[number][0]) != along.shape:
             raise checks.refuse(
                 "known", f"a row of shape {np.shape(known[number][0])}", f"of {along.size} points a row"
             )
+        elif getattr(known[number], "of", "") != of:
+            raise checks.refuse("known", "rows of another plane, objective or grid", "rows of this landscape")
     rows = [known[number] for number in range(along.size)]
-    return Landscape(along, *(np.stack(part) for part in zip(*rows, strict=True)))
+    return Landscape(along, *(np.stack([row[part] for row in rows]) for part in range(3)))
 
 
-def values(loss: Any, w: Any, **options: Any) -> Row:
-    """The objective at each of these networks."""
-    w = array_namespace(loss.y).asarray(w)
+def _fingerprint(loss: Any, plane: Plane, along: Any, options: Any) -> str:
+    """What a row's numbers depend on beside its number and the random generator."""
+    arrays = [plane.w_star, plane.delta, plane.eta, along, *(to_numpy(a) for a in (getattr(loss, "x", 0.0), loss.y))]
+    of = [
+        type(loss).__name__,
+        *(getattr(loss, name, None) for name in ("factor", "lam", "form")),
+        sorted(options.items()),
+    ]
+    found = hashlib.sha256(repr(of).encode())
+    for one in arrays:
+        found.update(repr(np.shape(one)).encode() + np.ascontiguousarray(one, dtype=float).tobytes())
+    return found.hexdigest()
+
+
+def values(
+    loss: Any,
+    plane: Plane,
+    alpha: Any,
+    beta: Any,
+    *,
+    start: Any = "primary",
+    iterations: int = ITERATIONS,
+    exchanges: int = 0,
+    rng: Any = None,
+    **options: Any,
+) -> Row:
+    """The objective at these points of the plane.
+
+    ``start`` may be, or be a list with, "true": every auxiliary weight as in w*, where the data term is w*'s own and
+    the penalty λ²/2 ‖E(ŵ − w*)‖², so that L_ext grows with the square of the distance at most, wherever L does.
+    ``exchanges`` is how often the points look at their neighbours' weights at most: :mod:`theory.landscapes.exchange`.
+    """
+    xp = array_namespace(loss.y)
+    w = xp.asarray(plane.at(alpha, beta))
     if not hasattr(loss, "lam"):
         found = to_numpy(loss.value(w))
         return Row(found, found, np.zeros_like(found))
-    solved = project(loss, w, **options)
+    listed = start if isinstance(start, list | tuple) else (start,)
+    starts = [_true(loss, plane, w) if isinstance(one, str) and one == "true" else one for one in listed]
+    if checks.integer("exchanges", exchanges, least=0):
+        near = neighbours(alpha, beta)
+        solved = settled(loss, w, near, starts, exchanges=exchanges, iterations=iterations, rng=rng, **options)
+    else:
+        solved = project(loss, w, start=starts, iterations=iterations, rng=rng, **options)
     return Row(solved.value, solved.data, solved.gain)
+
+
+def _true(loss: Any, plane: Plane, w: Any) -> Any:
+    """Auxiliary weights that are w* at every pixel."""
+    xp = array_namespace(w)
+    if w.shape[-1] != loss.network.primary:
+        raise checks.refuse("plane", f"one of {w.shape[-1]} weights", f"of {loss.network.primary}, as the network's")
+    return loss.from_weights(w, loss.network.spread(xp.broadcast_to(xp.asarray(plane.w_star), w.shape)))

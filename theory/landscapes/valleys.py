@@ -24,6 +24,9 @@ ANGLES = 16
 RADIUS = 1.0
 REACH = 4.0
 
+SOLVED = 1e-3
+"""What an inner problem may have left to gain, in parts of the range: a fiftieth of the least level of ``TAUS``."""
+
 FINE = 16
 """Parts into which a side of a grid's cell is cut: areas are those of the bicubic spline through the grid, its points
 counted. With 11 ticks those of the conventional loss differ from what 81 ticks give by 2 to 3 % at 5 and 10 % of the
@@ -32,9 +35,10 @@ that is bilinear in each cell loses 13 to 30 % there, and the narrower valley th
 
 
 class Widths(NamedTuple):
-    """The measures, areas in the order of ``TAUS``, and behind them the range and the median certificate.
+    """The measures, areas in the order of ``TAUS``, and behind them the range and the certificates.
 
-    ``centre`` is ρ at w*, which is 0 but where an inner problem ended above its minimum.
+    ``gain`` is the median certificate, ``worst`` the largest, ``unsolved`` the part of the points where it is above
+    ``SOLVED`` of the range; ``centre`` is ρ at w*, which is 0 but where an inner problem ended above its minimum.
     """
 
     areas: tuple[float, ...]
@@ -42,6 +46,8 @@ class Widths(NamedTuple):
     radius: float
     range: float
     gain: float
+    worst: float
+    unsolved: float
     centre: float
 
 
@@ -89,7 +95,7 @@ def widths(loss: Any, plane: Plane, curvature: float, *, ticks: int, **options: 
     angle = 2 * np.pi * np.arange(ANGLES) / ANGLES
     alpha = np.concatenate([np.repeat(along, ticks), RADIUS * np.cos(angle), [0.0]])
     beta = np.concatenate([np.tile(along, ticks), RADIUS * np.sin(angle), [0.0]])
-    found = values(loss, plane.at(alpha, beta), **options)
+    found = values(loss, plane, alpha, beta, **options)
     grid, ring, centre = np.split(found.value, [ticks**2, -1])
     low, high = grid.min(), grid.max()
     if not high > low:
@@ -101,5 +107,7 @@ def widths(loss: Any, plane: Plane, curvature: float, *, ticks: int, **options: 
         radius=float(np.sqrt(2 * (high - low) / curvature)),
         range=float(high - low),
         gain=float(np.median(found.gain)),
+        worst=float(found.gain.max()),
+        unsolved=float(np.mean(found.gain > SOLVED * (high - low))),
         centre=float((centre[0] - low) / (high - low)),
     )

@@ -40,21 +40,23 @@ WEIGHTS = ("uniform", "normal")
 
 @dataclass(frozen=True)
 class NetworkProblem:
-    """A network, its input x, the true weights w*, and y = G(x; w*)."""
+    """A network, its input x, the true weights w*, and y = G(x; w*): on NumPy, its objectives on ``xp``."""
 
     network: Network
     preset: Preset
     x: Float[np.ndarray, "c rows columns"]
     w_star: Float[np.ndarray, " p"]
     y: Float[np.ndarray, "c h w"]
+    xp: Any = np
 
     def conventional(self) -> ConventionalLoss:
         """Equation 9."""
-        return ConventionalLoss(self.network, self.x, self.y)
+        return ConventionalLoss(self.network, self.xp.asarray(self.x), self.xp.asarray(self.y))
 
     def extended(self, lam: float = LAM, **options: Any) -> ExtendedLoss:
         """Equation 10."""
-        return ExtendedLoss(self.network, self.x, self.y, lam, **{"half": self.preset.half, **options})
+        place = self.network, self.xp.asarray(self.x), self.xp.asarray(self.y)
+        return ExtendedLoss(*place, lam, **{"half": self.preset.half, **options})
 
     def plane(self, *, rng: Any) -> Plane:
         """A plane of two random directions through w*."""
@@ -62,14 +64,20 @@ class NetworkProblem:
 
 
 def network_problem(
-    preset: str = "program", *, rng: Any, weights: str = "uniform", shape: Sequence[int] = (16, 16), depth: int = 4
+    preset: str = "program",
+    *,
+    rng: Any,
+    weights: str = "uniform",
+    shape: Sequence[int] = (16, 16),
+    depth: int = 4,
+    xp: Any = np,
 ) -> NetworkProblem:
     """A random network of 3×3 kernels in the setting of "text" or "program".
 
     Raises
     ------
     BadInput
-        If the preset or the law of the weights is unknown, or the shape too small for the depth.
+        If the preset or the law of the weights is unknown, the shape too small for the depth, or there is no ``rng``.
 
     Examples
     --------
@@ -81,7 +89,7 @@ def network_problem(
         raise checks.refuse("preset", repr(preset), " or ".join(map(repr, PRESETS)))
     if weights not in WEIGHTS:
         raise checks.refuse("weights", repr(weights), " or ".join(map(repr, WEIGHTS)))
-    chosen = PRESETS[preset]
+    chosen, rng = PRESETS[preset], checks.generator("rng", rng)
     network = Network(shape, depth=depth, padding=chosen.padding)
     x = chosen.deviation * rng.standard_normal(network.input)
     if weights == "normal":
@@ -89,4 +97,4 @@ def network_problem(
     else:
         bound = 1 / math.sqrt(network.layers[0].taps)
         w_star = rng.uniform(-bound, bound, network.primary)
-    return NetworkProblem(network, chosen, x, w_star, respond(network, x, w_star))
+    return NetworkProblem(network, chosen, x, w_star, respond(network, x, w_star), xp)

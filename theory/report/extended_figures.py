@@ -142,10 +142,11 @@ def _fall(ax: Axes, rows: pd.DataFrame, first: pd.Series, label: str, look: Mapp
 
 
 PANELS = {
-    ("program", "primary"): "program, from the primary weights",
-    ("program", "random"): "program, from W ~ N(0, I)",
-    ("text", "primary"): "text, from the primary weights",
-    ("text", "random"): "text, from W ~ N(0, I)",
+    ("program", "solved"): "program, solved",
+    ("text", "solved"): "text, solved",
+    ("program", "random"): "program, 100 iterations from W ~ N(0, I)",
+    ("text", "random"): "text, 100 iterations from W ~ N(0, I)",
+    ("program", "primary"): "program, 100 iterations from Ŵ",
 }
 
 
@@ -154,7 +155,6 @@ def width(rows: pd.DataFrame) -> Figure:
     from theory.claims.widths import SEEN
     from theory.report.style import GUIDE, label_outer, looks, panels
 
-    rows = rows[rows["iterations"] == rows["iterations"].min()]
     known = {(preset, start) for preset, start in zip(rows["preset"], rows["start"], strict=True)}
     places = [place for place in PANELS if place in known]
     colours, markers = looks(list(MEASURES))
@@ -174,7 +174,7 @@ def width(rows: pd.DataFrame) -> Figure:
 
 def _medians(ax: Axes, rows: pd.DataFrame, measure: str, colour: str, marker: str, *, filled: bool) -> None:
     """Medians over the networks, and the limits of the law's median; without ½ an objective's λ counts as λ/√2."""
-    from theory.claims.verdict import median
+    from theory.claims.confidence import median
 
     if rows.empty:
         return
@@ -192,7 +192,7 @@ def _medians(ax: Axes, rows: pd.DataFrame, measure: str, colour: str, marker: st
 def _width_legend(figure: Figure, colours: Mapping[str, str], markers: Mapping[str, str], law: str) -> None:
     from matplotlib.lines import Line2D
 
-    from theory.claims.verdict import CONFIDENCE
+    from theory.claims.confidence import CONFIDENCE
 
     limits = f"medians of the networks and their {100 * CONFIDENCE:g} % limits"
     handles = [
@@ -222,7 +222,7 @@ DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] =
     **{
         f"siahkoohi2021.width_{law}": (
             width,
-            ("preset", "weights", "start", "half", "iterations", "lam", *MEASURES),
+            ("preset", "weights", "start", "half", "lam", *MEASURES),
         )
         for law in ("uniform", "normal")
     },

@@ -10,8 +10,9 @@ import pytest
 
 import theory
 from theory.claims.claim import Cell, Setting
+from theory.claims.confidence import CONFIDENCE
 from theory.claims.du2018 import closeness, filter_rate
-from theory.claims.verdict import CONFIDENCE, Verdict, conclude, judge, slack
+from theory.claims.verdict import Verdict, conclude, judge, slack
 
 SIZE = {"runs": 8, "steps": 300, "longest": 2000}
 COVERED = Cell({"centre": "mixture(0.3)", "closeness": 0.05, "k": 2, **SIZE})

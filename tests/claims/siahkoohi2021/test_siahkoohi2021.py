@@ -13,7 +13,7 @@ import pytest
 from claiming import Reduced
 
 from theory.claims import extended, widths
-from theory.claims.claim import Cell, Setting
+from theory.claims.claim import Cell
 from theory.claims.siahkoohi2021 import (
     adam,
     curvature,
@@ -32,15 +32,19 @@ MODULES = {
     for module in (adam, curvature, envelope, landscape, lbfgs, limits, primary, width_normal, width_uniform)
 }
 PLACE = {"preset": "program", "weights": "uniform"}
-WIDTH = {"start": "primary", "half": True, "iterations": 100, "networks": 4, "ticks": 5}
+WIDTH = {"half": True, "networks": 3, "ticks": 5}
 REDUCED = {
     "siahkoohi2021.adam": [Cell({**PLACE, "optimiser": "Adam", "networks": 3})],
     "siahkoohi2021.lbfgs": [Cell({**PLACE, "optimiser": "L-BFGS", "networks": 3})],
     "siahkoohi2021.primary": [Cell({**PLACE, "optimiser": name, "networks": 3}) for name in extended.OPTIMISERS],
     **{
         f"siahkoohi2021.width_{law}": [
-            Cell({**PLACE, "weights": law, "lam": lam, **WIDTH}, control=control)
-            for lam, control in ((0.04, ""), (extended.LIMIT, widths.LIMIT))
+            Cell({**PLACE, "weights": law, "lam": lam, "start": start, **WIDTH}, control=control)
+            for lam, start, control in (
+                (0.04, widths.SOLVED, ""),
+                (0.04, "random", ""),
+                (extended.LIMIT, widths.SOLVED, widths.LIMIT),
+            )
         ]
         for law in ("normal", "uniform")
     },
@@ -62,8 +66,11 @@ REDUCED = {
         )
     ],
     "siahkoohi2021.curvature": [
-        Cell({**PLACE, "lam": 0.04, "networks": 2}, control=control)
-        for control in ("", curvature.OTHER, curvature.PLAIN)
+        Cell({**PLACE, "lam": lam, "networks": networks}, control=control)
+        for lam, networks, control in (
+            *((0.04, 6, ""), (4.0, 6, "")),
+            *((0.04, 2, curvature.OTHER), (0.04, 2, curvature.PLAIN)),
+        )
     ],
 }
 HOLD = ("curvature", "envelope", "landscape", "limits")
@@ -73,6 +80,9 @@ each = pytest.mark.parametrize("key", MODULES)
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch):
     monkeypatch.setattr(extended, "OUTER", 30)
+    monkeypatch.setattr(extended, "INNER", 100)
+    monkeypatch.setattr(widths, "MORE", 50)
+    monkeypatch.setattr(widths, "EXCHANGES", 1)
 
 
 reduced = Reduced((module.CLAIM for module in MODULES.values()), REDUCED)
@@ -155,11 +165,10 @@ def test_of_pairs_that_differ_by_nothing_but_chance_nothing_is_said():
 
 
 def test_ratios_are_averaged_as_ratios():
-    setting = Setting(rng=np.random.default_rng(5), xp=np, profile="quick")
-    finding = extended.ratio(np.array([0.5, 2.0] * 20), 1.05, "area", setting)
+    finding = extended.ratio(np.array([0.5, 2.0] * 20), 1.05, "area")
     assert finding.measured == pytest.approx(1)
     assert finding.low < 1 < finding.high
-    same = extended.ratio(np.full(9, 1.2), 1.05, "area", setting)
+    same = extended.ratio(np.full(9, 1.2), 1.05, "area")
     assert (same.low, same.high) == (pytest.approx(1.2), pytest.approx(1.2))
 
 

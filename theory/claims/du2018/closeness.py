@@ -8,8 +8,8 @@ from typing import Any
 
 import theory
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
+from theory.claims.confidence import CONFIDENCE
 from theory.claims.du2018 import PAPER
-from theory.claims.verdict import CONFIDENCE
 
 HALF, THOUSANDTH = "the half space for the event", "μ/1000"
 ANGLE = 0.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER
 
@@ -27,10 +27,10 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     spikiest = setting.profile == "paper" and int(cell.parameters["dim"]) < 25
     spreads = PAPER_SPREADS if spikiest else SPREADS
     ratio, steps = zip(*(_learn(cell, setting, spread) for spread in spreads), strict=True)
-    slope, low, high = verdict.rank_slope(ratio, steps)
+    slope, low, high = confidence.rank_slope(ratio, steps)
     orders = [setting.rng.permutation(steps) for _ in range(PERMUTATIONS)]
-    passed = sum(verdict.rank_slope(ratio, order)[1] > 0 for order in orders)
-    limits = verdict.proportion(passed, PERMUTATIONS)
+    passed = sum(confidence.rank_slope(ratio, order)[1] > 0 for order in orders)
+    limits = confidence.proportion(passed, PERMUTATIONS)
     findings = [
         Finding(0.0, slope, low, high, details={"laws": len(spreads), "L/gamma from": min(ratio), "to": max(ratio)}),
         Finding(0.5, passed / PERMUTATIONS, *limits, control=PERMUTED, relation=Relation.LOWER),

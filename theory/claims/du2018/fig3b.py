@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER, fig3a
 
@@ -36,10 +36,10 @@ def cells(profile: Profile) -> list[Cell]:
 
 def measure(cell: Cell, setting: Setting) -> Evidence:
     steps = [_learn(cell, setting, closeness) for closeness in CLOSENESS]
-    slope, low, high = verdict.rank_slope(CLOSENESS, steps)
+    slope, low, high = confidence.rank_slope(CLOSENESS, steps)
     orders = [setting.rng.permutation(steps) for _ in range(PERMUTATIONS)]
-    passed = sum(verdict.rank_slope(CLOSENESS, order)[1] > 0 for order in orders)
-    limits = verdict.proportion(passed, PERMUTATIONS)
+    passed = sum(confidence.rank_slope(CLOSENESS, order)[1] > 0 for order in orders)
+    limits = confidence.proportion(passed, PERMUTATIONS)
     details = {"steps at the closest": steps[0], "at the loosest": steps[-1], "fewest": min(steps)}
     findings = [
         Finding(0.0, slope, low, high, form="closeness", details=details),
@@ -47,7 +47,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     ]
     if not cell.parameters["samples"]:
         gammas = [theory.closeness.closeness(_law(cell, closeness), AT_TEACHER).gamma for closeness in CLOSENESS]
-        slope, low, high = verdict.rank_slope([1 / gamma for gamma in gammas], steps)
+        slope, low, high = confidence.rank_slope([1 / gamma for gamma in gammas], steps)
         ends = {"gamma(0) at the closest": gammas[0], "at the loosest": gammas[-1]}
         findings.append(Finding(0.0, slope, low, high, form="curvature", details=ends))
     law = theory.distributions.AngularMixture(2, float(cell.parameters["spread"])).label

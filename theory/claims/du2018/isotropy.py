@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER
 
@@ -27,7 +27,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
     beta = theory.smoothness.smoothness(law, PHI).beta
     samples = int(cell.parameters["samples"])
     energy = theory.smoothness.sampled_wedge_energy(law, samples, THETA, rng=setting.rng) / THETA
-    low, high = verdict.bootstrap(energy, rng=setting.rng)
+    low, high = confidence.bootstrap(energy, rng=setting.rng)
     # λ_max(A_{w,−w*})/θ = E‖z‖² (θ + sin θ)/(2πpθ), from polar coordinates in the plane.
     at_theta = bound * (THETA + math.sin(THETA)) / (2 * math.pi * dim * THETA)
     findings = [

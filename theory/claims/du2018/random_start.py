@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER
 
@@ -48,7 +48,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 
 
 def _proportion(successes: Any, predicted: float, form: str, **more: Any) -> Finding:
-    low, high = verdict.proportion(int(successes.sum()), successes.size)
+    low, high = confidence.proportion(int(successes.sum()), successes.size)
     return Finding(predicted, float(successes.mean()), low, high, form=form, **more)
 
 

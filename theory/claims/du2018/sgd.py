@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.du2018 import PAPER
 
@@ -198,7 +198,7 @@ def _predicted(plan: _Plan, name: str, bound: Any, t: Any) -> Any:
 def _mean(squares: Any, most: float) -> tuple[float, float, float]:
     # Cutting off lowers the mean: it obeys an upper bound that the whole obeys.
     values = squares.clip(max=most)
-    return float(values.mean()), *verdict.bounded_mean(values, most)
+    return float(values.mean()), *confidence.bounded_mean(values, most)
 
 
 def _away(run: Any) -> int:
@@ -225,7 +225,7 @@ def _never_farther(run: Any, margins: Mapping[str, float]) -> Finding:
 def _left(run: Any, margins: Mapping[str, float]) -> Finding:
     """d_t² is a supermartingale until the run leaves, so it leaves with probability at most (d₀/(‖w*‖ sin φ₁))²."""
     runs = len(run.outcome)
-    low, high = verdict.proportion(_away(run), runs)
+    low, high = confidence.proportion(_away(run), runs)
     return Finding(START**2, _away(run) / runs, low, high, form="left", margins=margins, details={"left": _away(run)})
 
 

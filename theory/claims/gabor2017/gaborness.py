@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import theory
-from theory.claims import verdict
+from theory.claims import confidence
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.gabor2017 import PAPER
 
@@ -58,7 +58,7 @@ def _finding(kind: str, noise: float, fits: Any, control: str) -> Finding:
 
 
 def _rate(yes: Any, predicted: float, relation: Relation, form: str, fits: Any, control: str) -> Finding:
-    low, high = verdict.proportion(int(yes.sum()), yes.size)
+    low, high = confidence.proportion(int(yes.sum()), yes.size)
     details = {
         "threshold": theory.objectives.gabor.threshold(fits.size),
         "median R²": float(np.median(fits.r2)),

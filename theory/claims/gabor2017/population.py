@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import theory
-from theory.claims import gabors, verdict
+from theory.claims import confidence, gabors
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting, Value
 from theory.claims.gabor2017 import PAPER
 
@@ -150,7 +150,7 @@ def _mean(cell: Cell, setting: Setting) -> Evidence:
     for theta, predicted in zip(ANGLES, expected, strict=True):
         error = theory.objectives.gabor.filtered(pictures, truth.turned(theta).kernel() - truth.kernel())
         values = np.mean(error**2, axis=(1, 2))
-        low, high = verdict.bootstrap(values, rng=setting.rng)
+        low, high = confidence.bootstrap(values, rng=setting.rng)
         mean = float(values.mean())
         findings.append(
             Finding(float(predicted), mean, min(low, mean), max(high, mean), form="mean", details={"theta": theta})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import theory
-from theory.claims import gabors, verdict
+from theory.claims import confidence, gabors
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting, Value
 from theory.claims.gabor2017 import PAPER
 
@@ -65,7 +65,7 @@ def _every(name: str, success: Any, cell: Cell) -> Finding | None:
     if cell.parameters["on"] == "photo" and not cell.parameters["whitened"] and name in CURES:
         return None
     every = np.all(success, axis=1)
-    limits = verdict.proportion(int(every.sum()), every.size)
+    limits = confidence.proportion(int(every.sum()), every.size)
     details: dict[str, Value] = {"remedy": name, "rate": float(success.mean())}
     control = CONTROLS.get(name, "")
     return Finding(MOST, float(every.mean()), *limits, form="every start", control=control, details=details)
@@ -81,8 +81,8 @@ def _in_basin(task: Any, start: Any) -> Any:
 def _columns(found: dict[str, Any], basins: Any) -> dict[str, Any]:
     """The table: a row for each remedy. The limits are those of the mean over images, whatever its law."""
     shares = {name: success.mean(axis=1) for name, success in found.items()}
-    limits = {name: verdict.bounded_mean(share, 1.0) for name, share in shares.items()}
-    every = {name: verdict.proportion(int((share == 1).sum()), share.size) for name, share in shares.items()}
+    limits = {name: confidence.bounded_mean(share, 1.0) for name, share in shares.items()}
+    every = {name: confidence.proportion(int((share == 1).sum()), share.size) for name, share in shares.items()}
     names = list(found)
     return {
         "remedy": names,

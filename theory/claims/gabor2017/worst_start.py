@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import theory
-from theory.claims import gabors, verdict
+from theory.claims import confidence, gabors
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting, Value
 from theory.claims.gabor2017 import PAPER
 
@@ -74,11 +74,11 @@ def _population(cell: Cell, height: Any, false: Any) -> list[Finding]:
 
 
 def _pictures(cell: Cell, height: Any, trapped: Any, setting: Setting) -> list[Finding]:
-    limits = verdict.proportion(int(trapped.sum()), trapped.size)
+    limits = confidence.proportion(int(trapped.sum()), trapped.size)
     found = Finding(HALF, float(trapped.mean()), *limits, form="trapped", relation=Relation.LOWER, control=cell.control)
     if cell.control or cell.parameters["on"] == "photo":
         return [found]
-    low, high = verdict.bootstrap(height, rng=setting.rng)
+    low, high = confidence.bootstrap(height, rng=setting.rng)
     mean = float(height.mean())
     details = {"least": float(height.min()), "largest": float(height.max())}
     tall = Finding(

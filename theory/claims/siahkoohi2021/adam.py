@@ -5,7 +5,7 @@ from __future__ import annotations
 from theory.claims import extended
 from theory.claims.claim import Cell, Claim, Evidence, Profile, Relation, Setting
 from theory.claims.siahkoohi2021 import PAPER
-from theory.claims.siahkoohi2021.lbfgs import CONTROLS, FORMS, settings
+from theory.claims.siahkoohi2021.lbfgs import FORMS, SWAPPED, settings
 
 
 def cells(profile: Profile) -> list[Cell]:
@@ -32,7 +32,7 @@ CLAIM = Claim(
         "beforehand."
     ),
     source=f"{PAPER}, Figures 3 and 4",
-    controls=CONTROLS,
+    controls=SWAPPED,
     cells=cells,
     measure=measure,
     headline="objective",

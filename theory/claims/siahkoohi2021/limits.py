@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import theory
+from theory.arrays import to_numpy
 from theory.claims import extended
 from theory.claims.claim import Cell, Claim, Evidence, Finding, Profile, Relation, Setting
 from theory.claims.siahkoohi2021 import PAPER
@@ -37,7 +36,7 @@ def measure(cell: Cell, setting: Setting) -> Evidence:
 def _infinite(cell: Cell, setting: Setting) -> Finding:
     """2λ²(L − L_ext)/‖∂Φ/∂W‖² at W = Ŵ: 1, but for a term in 1/λ², which the two λ tell."""
     made = extended.problem(cell, setting)
-    w = made.plane(rng=setting.rng).at(1.0, 1.0)
+    w = made.xp.asarray(made.plane(rng=setting.rng).at(1.0, 1.0))
     near, far = (_ratio(made, w, lam) for lam in (LARGE, 2 * LARGE))
     if cell.control == LINEAR:
         near, far = near / LARGE, far / (2 * LARGE)
@@ -47,8 +46,8 @@ def _infinite(cell: Cell, setting: Setting) -> Finding:
 
 def _ratio(made: Any, w: Any, lam: float) -> float:
     loss = made.extended(lam, half=True)
-    plainly = float(made.conventional().value(w)[0])
-    slope = float(loss.stationarity(w, np.zeros((1, loss.own)))[0])
+    plainly = float(to_numpy(made.conventional().value(w))[0])
+    slope = float(to_numpy(loss.stationarity(w, loss.xp.zeros((1, loss.own))))[0])
     found = theory.descent.project(loss, w, tolerance=1e-18, iterations=500)
     return 2 * lam**2 * (plainly - float(found.value[0])) / slope**2
 
@@ -57,12 +56,13 @@ def _zero(cell: Cell, setting: Setting) -> Finding:
     """L_ext/L at λ = 0.004 for targets that have nothing to do with the network, from the better of two starts."""
     made = extended.problem(cell, setting)
     target = setting.rng.uniform(0.05, 0.95, made.y.shape) + (1.0 if cell.control == OUTSIDE else 0.0)
-    place = made.network, made.x, target
-    plainly = theory.objectives.extended_conv.ConventionalLoss(*place).value(made.w_star)
+    place = made.network, made.xp.asarray(made.x), made.xp.asarray(target)
+    w = made.xp.asarray(made.w_star[None])
+    plainly = to_numpy(theory.objectives.extended_conv.ConventionalLoss(*place).value(w))
     loss = theory.objectives.extended_conv.ExtendedLoss(*place, SMALL)
-    found = theory.descent.project(loss, made.w_star[None], start="better", iterations=500, rng=setting.rng)
-    details = {"certificate": float(found.gain[0]), "L": float(plainly)}
-    share = float(found.value[0] / plainly)
+    found = theory.descent.project(loss, w, start="better", iterations=500, rng=setting.rng)
+    details = {"certificate": float(found.gain[0]), "L": float(plainly[0])}
+    share = float(found.value[0] / plainly[0])
     return Finding(FITS, share, form="zero", control=cell.control, relation=Relation.UPPER, details=details)
 
 

@@ -36,4 +36,5 @@ CLAIM = Claim(
     cells=cells,
     measure=measure,
     headline="area 10 %",
+    version=2,
 )

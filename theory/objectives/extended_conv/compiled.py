@@ -35,18 +35,20 @@ def table(network: Network, mode: str) -> tuple[Any, tuple[int, int, int, int]]:
         )
         kernel += layer.primary
         own += {"tied": 0, "excess": layer.excesses, "free": layer.auxiliary}[mode]
-        act, norm = after, norm + layer.pixels
+        act, norm = after, norm + (layer.shape[1] - 1) * wide + layer.shape[2]
     widest = max(row[3] for row in rows)
-    most = max(layer.pixels for layer in network.layers)
-    return np.array(rows, dtype=np.int64), (act + int(np.prod(network.output)), norm, widest, most)
+    plane = max(row[2] * row[3] for row in rows)
+    return np.array(rows, dtype=np.int64), (act + int(np.prod(network.output)), norm, widest, plane)
 
 
 def workspace(network: Network, mode: str) -> Any:
     """Room for one network at a time."""
     from theory.kernels.network import Workspace
 
-    layers, (act, norm, row, rate) = table(network, mode)
-    return Workspace(layers, np.zeros(act), np.zeros(act), np.zeros(norm), np.zeros(row), np.zeros(rate))
+    layers, (act, norm, row, plane) = table(network, mode)
+    rate, wide, whole, spread, power = np.zeros((5, plane))
+    room = rate, wide, whole, spread, power, power.view(np.int64)
+    return Workspace(layers, np.zeros(act), np.zeros(act), np.zeros(norm), np.zeros(row), *room)
 
 
 def evaluate(

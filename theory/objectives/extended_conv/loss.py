@@ -35,6 +35,11 @@ class _Loss:
         self.factor = 0.5 if half else 1.0
 
     @property
+    def xp(self) -> Any:
+        """The array namespace of its input and output."""
+        return array_namespace(self.y)
+
+    @property
     def scale(self) -> float:
         """c ‖y‖², the loss of a network that answers 0."""
         return float(self.factor * array_namespace(self.y).sum(self.y**2))
@@ -44,8 +49,8 @@ class _Loss:
         on_host = isinstance(self.y, np.ndarray) and self.y.dtype == np.float64 == self.x.dtype
         return compiled if on_host else plain
 
-    def _rows(self, argument: str, values: Any, width: int) -> Any:
-        return weights(argument, values, width, shared_namespace(argument, values, self.y))
+    def _rows(self, argument: str, values: Any, width: int, **more: Any) -> Any:
+        return weights(argument, values, width, shared_namespace(argument, values, self.y), **more)
 
     def _evaluate(self, w: Any, u: Any, mode: str, lam: float) -> Any:
         return self._engine().evaluate(self.network, self.x, self.y, w, u, mode=mode, factor=self.factor, lam=lam)
@@ -198,7 +203,8 @@ class ExtendedLoss(_Loss):
 
     def starts(self, w: Float[Any, "nets p"], *, rng: Any) -> Float[Any, "nets n"]:
         """Auxiliary weights W ~ N(0, I), as in the text, in this form."""
-        xp = array_namespace(self.y)
+        xp, w = array_namespace(self.y), self._rows("w", w, self.network.primary, ndim=(2,))
+        rng = checks.generator("rng", rng)
         if self.form == "free":
             return xp.asarray(rng.standard_normal((w.shape[0], self.own)))
         return plain.excesses_of_normal(
