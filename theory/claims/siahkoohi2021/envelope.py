@@ -90,8 +90,8 @@ CLAIM = Claim(
     ),
     hypotheses=("the inner problem is solved: 2,000 iterations of L-BFGS; the certificate stands in the details",),
     proof=(
-        "Envelope theorem. The bound 1e-4 is that of the difference: h = 1e-4, whose h² is 1e-8, and a certificate of "
-        "1e-12, over h, which is 1e-8, beside gradients of 1e-3 or more."
+        "Envelope theorem. The bound 1e-4 is that of the difference: h = 1e-4, whose h² is 1e-8, and what the "
+        "certificate leaves of the inner problem, 1e-16, over h, beside derivatives of 1e-8 or more."
     ),
     source=f"{PAPER}, Equation 7",
     controls={
