@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 from planting import Plant, scaled, suite
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from theory import problems
-from theory.claims import verdict
+from theory.claims import confidence, verdict
 from theory.claims.claim import Cell, Finding, Relation, Setting
 from theory.claims.gabor2017 import gaborness
 from theory.claims.verdict import judge
@@ -141,7 +141,9 @@ def verdicts() -> None:
 
 
 def enough() -> None:
-    """How much room the worst of some findings has."""
+    """How many trials tell a share from another; and how much room the worst of some findings has."""
+    z, other = norm.isf((1 - confidence.CONFIDENCE) / 2), norm.isf(0.01)
+    assert confidence.trials(0.5, 0.5) == math.ceil(16 * (z / 2 + other * math.sqrt(3) / 4) ** 2)
     upper = [Finding(2.0, measured, relation=Relation.UPPER) for measured in (1.0, 1.5, 1.2)]
     assert verdict.worst(upper, Relation.TIGHT).measured == 1.5
     assert verdict.room(upper[1], Relation.TIGHT) == pytest.approx(0.25)
@@ -204,6 +206,7 @@ def noisier(kind, n, size, *, rng, noise=0.0):
 KNOWN = known.known_kernels
 
 PLANTS = {
+    "trials × 1.02": Plant(confidence, "trials", scaled(confidence.trials, 1.02), ["enough"]),
     "room × 1.02": Plant(verdict, "room", scaled(verdict.room, 1.02), ["enough"]),
     "room of the other sign": Plant(verdict, "room", scaled(verdict.room, -1.0), ["enough"]),
     "a phase of the other sign": Plant(search, "_project", phase_turned, ["projected", "slopes", "recovered"]),

@@ -173,3 +173,16 @@ class TestRankSlope:
             slope, low, high = confidence.rank_slope(self.X, np.random.default_rng(seed).permutation(12))
             assert low <= slope <= high
             assert low < 0 < high
+
+
+@pytest.mark.parametrize(("share", "apart"), [(0.04, 0.25), (0.3, 0.2), (0.5, 0.1)])
+def test_so_many_trials_tell_a_share_from_its_neighbours(share, apart):
+    """The exact limits of what a neighbouring share gives in all but one of a hundred samples leave the share out."""
+    n = confidence.trials(share, apart)
+    for other, of in (((1 - apart) * share, 0.99), ((1 + apart) * share, 0.01)):
+        low, high = confidence.proportion(int(stats.binom.ppf(of, n, other)), n)
+        # A normal law for a binomial one: a limit is off by some of a count's skewness, below 2 % of the share here.
+        assert not low * 1.02 <= share <= high * 0.98
+        few = confidence.proportion(int(stats.binom.ppf(of, n // 2, other)), n // 2)
+        if of > 0.5:
+            assert few[0] <= share <= few[1]

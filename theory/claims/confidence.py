@@ -22,6 +22,26 @@ def proportion(successes: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def trials(share: float, apart: float, power: float = 0.99) -> int:
+    """Trials after which ``proportion`` tells a share p from (1 − apart) p and from (1 + apart) p, with this power.
+
+        n = (z √(p(1 − p)) + z' √(q(1 − q)))²/(p − q)²,   q = (1 ± apart) p, the larger of both
+
+    z is the normal quantile of the limits' level, z' that of the power.
+
+    Source: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, Section 2.5.
+
+    >>> trials(0.5, 0.5), trials(0.04, 0.25)
+    (140, 16115)
+    """
+    from scipy.stats import norm
+
+    z, other = float(norm.ppf((1 + CONFIDENCE) / 2)), float(norm.ppf(power))
+    wide = z * math.sqrt(share * (1 - share))
+    rivals = ((1 - apart) * share, (1 + apart) * share)
+    return max(math.ceil((wide + other * math.sqrt(q * (1 - q))) ** 2 / (share - q) ** 2) for q in rivals)
+
+
 def bootstrap(values: Any, *, rng: Any) -> tuple[float, float]:
     """Bias-corrected bootstrap limits (BCa) of the mean of independent values.
 
@@ -56,7 +76,7 @@ def mean(values: Any) -> tuple[float, float, float]:
     Examples
     --------
     >>> [round(limit, 2) for limit in mean([1.0, 2.0, 3.0])]
-    [2.0, -55.74, 59.74]
+    [2.0, -55.73, 59.73]
     """
     import numpy as np
     from scipy import stats

@@ -29,6 +29,11 @@ def counted(network: Any, setting: Setting, **options: Any) -> Any:
     return theory.algebra.count(network, seed=seed, limit=LIMIT, **options)
 
 
+def eliminated(network: Any, setting: Setting) -> Any:
+    """Count with a seed of the cell's own and the last filter solved for."""
+    return theory.algebra.count_eliminated(network, seed=int(setting.rng.integers(2**31)), limit=LIMIT)
+
+
 def finding(predicted: float, measured: int | None, count: Any, **more: Any) -> Finding:
     """The number beside the one counted; where there is none, NaN, and the reason among the details."""
     primes = " and ".join(map(str, count.primes))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from theory.claims.claim import Cell, Relation, Setting
+from theory.claims.confidence import proportion
 from theory.claims.gabor2017 import gaborness
 from theory.claims.verdict import Verdict, conclude, judge
-from theory.objectives.gabor import least_found
+from theory.objectives.gabor import FITTED, fit, least_found
+from theory.problems import known_kernels
 
 CLAIM = gaborness.CLAIM
 
@@ -29,6 +31,26 @@ def test_the_grid_has_every_form_and_control(profile):
 def test_where_it_is_in_doubt_the_bound_tells_something():
     for size, noises in gaborness.MUCH.items():
         assert all(0.05 < least_found(size, noise) < 0.95 for noise in noises)
+
+
+def test_so_many_blobs_as_tell_their_rate():
+    """Whose exact limits tell 1/p from a rate a quarter of it away, where no more than the mean comes out."""
+    for cell in CLAIM.cells("paper"):
+        if cell.parameters["kind"] == "blob":
+            n, rate = cell.parameters["kernels"], 1 / cell.parameters["size"] ** 2
+            low, high = proportion(round(n * rate), n)
+            assert rate * 0.75 < low < rate < high < rate * 1.25
+            assert proportion(round(n * rate / 2), n // 2)[1] > rate * 1.2
+
+
+def test_kernels_fitted_some_at_a_time_are_the_same(monkeypatch):
+    kernels = known_kernels("gabor", 7, 5, rng=np.random.default_rng(3), noise=0.2)
+    whole = fit(kernels)
+    monkeypatch.setattr(gaborness, "AT_ONCE", 3)
+    parts = gaborness._fitted(kernels)
+    for name in FITTED:
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-9)
+    assert parts.size == whole.size
 
 
 @pytest.mark.parametrize(

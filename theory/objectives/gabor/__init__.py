@@ -6,13 +6,14 @@ from theory.objectives.gabor.cycle import Cycle, cycle, least_jump
 from theory.objectives.gabor.diagnose import Diagnosis, central, complex_step, diagnose, gradient_errors
 from theory.objectives.gabor.disc import Disc
 from theory.objectives.gabor.filter import PARAMETERS, GaborFilter, jacobian, kernels
-from theory.objectives.gabor.fit import Fits, constant, fit, least_found, threshold
+from theory.objectives.gabor.fit import FITTED, Fits, constant, fit, least_found, threshold
 from theory.objectives.gabor.landscape import Landscape, Maximum, Minimum, landscape
 from theory.objectives.gabor.loss import LOSSES, GaborLoss
 from theory.objectives.gabor.moments import WindowMoments, filtered, of_image, of_images, stationary, white
 from theory.objectives.gabor.plane import PlaneLoss
 
 __all__ = [
+    "FITTED",
     "LOSSES",
     "PARAMETERS",
     "Advice",

@@ -97,6 +97,10 @@ def _product(places: Any) -> Float[np.ndarray, "d m"]:
     return np.stack([axis.ravel() for axis in np.meshgrid(*places, indexing="ij")])
 
 
+FITTED = ("parameters", "r2", "blob_r2")
+"""The fields of ``Fits`` that have a column for each kernel."""
+
+
 @dataclass(frozen=True)
 class Fits:
     """The best Gabor filter of each kernel, and what part of the kernel it explains.
