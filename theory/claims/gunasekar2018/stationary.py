@@ -37,7 +37,7 @@ SHOWN = 2
 
 
 FEW, MANY = 0.25, 0.75
-"""Samples over dimensions. Of few, deep networks learn a single frequency as often as not, and any exponent fits it."""
+"""Samples over dimensions. Of few, a third of the deepest networks learn a single frequency, and any exponent fits it."""
 
 
 def cells(profile: Profile) -> list[Cell]:
