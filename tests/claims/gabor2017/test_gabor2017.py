@@ -11,7 +11,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from theory.claims import registry
+import theory
+from theory.claims import gabors, registry
 from theory.claims.claim import Cell, Setting
 from theory.claims.verdict import Verdict, conclude, judge
 
@@ -104,6 +105,22 @@ def test_the_cycle_is_predicted_to_its_second_order():
         if not finding.control and min(finding.margins.values()) > 0:
             assert finding.measured == pytest.approx(finding.predicted, rel=finding.details["second order"] + 1e-9)
     assert {f.predicted for f in findings("kink", "jump")} == set(MODULES["kink"].JUMPS)
+
+
+def test_the_mean_squared_error_comes_to_rest_on_noise():
+    """A control without limits is refuted by any jump but ηs: that its jumps vanish is a statement of its own."""
+    (control,) = (f for f in findings("kink") if f.control and f.predicted == max(MODULES["kink"].JUMPS))
+    assert control.measured < 1e-12
+    assert control.details["farthest"] < 1e-9
+
+
+def test_on_photographs_the_curvature_grows_next_to_the_truth():
+    """So no step that is stable at the truth is safe from the start: the kink's control says so."""
+    cell = Cell({**KINK, "on": "photo", "pictures": 8, "loss": "mse"})
+    seen = gabors.moments(cell, Setting(rng=np.random.default_rng(0), xp=np, profile="quick"))
+    circle = theory.objectives.gabor.Circle(seen, gabors.truth(cell), "mse")
+    around = [circle.curvature(circle.truth.theta + u) for u in np.linspace(-0.1, 0.1, 21)]
+    assert np.median(np.max(around, axis=0) / circle.curvature()) > 10
 
 
 def test_thresholds_are_found():
