@@ -288,6 +288,43 @@ def test_leaps_are_taken(monkeypatch):
     agree(found, plainly(loss, starts, **settings), scale=np.linalg.norm(loss.teacher))
 
 
+def behind(single):
+    """By how much the clock is behind where a leap of one step has come, relatively: at most, and that it was one."""
+    worst, taken = -np.inf, 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        loss = SampleLoss(rng.standard_normal((12, 3)), rng.standard_normal(3))
+        known = known_sides.Known(loss, single=single)
+        known.survey((loss.teacher + 0.1 * rng.standard_normal(3)).astype(np.float32))
+        number, start = known.pattern.number, known.pattern.w.copy()
+        # As short as steps of a leap may be: w is rounded by up to a thousandth of them.
+        fine = known_sides.FINE * known.rounding * (np.linalg.norm(start) + known.norm)
+        before, eta = number[constants.PATH], 1.05 * fine / np.linalg.norm(known.gradient())
+        limits = type("", (), {"steps": 1, "tolerance": 0.0, "region": np.inf})
+        taken += known.leap(eta, np.zeros(0, dtype=int), np.empty((4, 0)), limits, 0.0)
+        gone = (number[constants.PATH] - before) * number[constants.C]
+        worst = max(worst, np.linalg.norm(known.pattern.w - start) / gone - 1)
+    return worst, taken
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_clock_is_never_behind_a_leap(monkeypatch, single):
+    """A limit is certain until the clock reaches it: w, as it is rounded, must not be farther away than that."""
+    worst, taken = behind(single)
+    assert worst <= 0
+    assert taken >= 10
+    # Without a look at where w has come, it is.
+    far = known_sides.Known._land
+
+    def blind(known, end, distance):
+        number, before = known.pattern.number, known.pattern.number[constants.PATH]
+        far(known, end, distance)
+        number[constants.PATH] = before + distance * leaps.CERTAIN / number[constants.C]
+
+    monkeypatch.setattr(known_sides.Known, "_land", blind)
+    assert behind(single)[0] > 1e-5
+
+
 def stiff(k=1, runs=2, dtype=float, far=0.2):
     """Patches whose curvatures differ by a factor of 400, starts near w*, and the largest curvature there."""
     rng = np.random.default_rng(19)
