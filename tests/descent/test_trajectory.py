@@ -428,6 +428,22 @@ def test_float32_is_served(combination):
     assert (found.evaluated < 60 * 300 * k).all()
 
 
+def test_a_leap_in_float32_is_apart_from_the_loop_by_a_rounding_a_step_and_nearer_to_float64():
+    """One coordinate goes to and fro in large steps, the other in steps of 1.5 half units in the last place."""
+    patches = np.zeros((80, 2))
+    patches[:40, 0], patches[40:, 1] = 1.0, 3e-4
+    teacher, start, steps = np.ones(2), np.array([1.02, 1.5]), 10_000
+    settings = {"step": Constant(1.99999 / 0.5), "steps": steps, "tolerance": 0.0, "record": [0]}
+    single = SampleLoss(patches.astype(np.float32), teacher.astype(np.float32))
+    found = descend(single, start.astype(np.float32), **settings)
+    loop = plainly(single, start.astype(np.float32), **settings)
+    exact = 1 + 0.5 * (1 - settings["step"].eta * float(np.float32(3e-4)) ** 2 / 2) ** steps
+    assert found.engine.tolist() == ["reuse"]
+    # Some steps one by one before and after: each errs as the loop's do.
+    assert abs(found.w[1, 0] - exact) < 300 * 2.0**-24
+    assert 2000 * 2.0**-24 < abs(loop.w[1, 0] - exact) < steps * 2.0**-24 * 1.0001
+
+
 def test_float32_rests_where_its_own_steps_move_nothing():
     """At η = 10⁻² a step is below the rounding of w long before w* is near, in the plain loop as here."""
     law, teacher, starts = images(1, 1)
