@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -373,3 +374,21 @@ def test_prescribed_refuses_what_is_not_positive(name):
 def test_prescribed_refuses_a_bound_that_is_none():
     with pytest.raises(BadInput, match=r"accuracy is 3\.0; it must be below"):
         Prescribed(accuracy=3.0, gamma=0.5, bound=1.0)
+
+
+def test_where_memory_does_not_suffice_halves_find_that_of_the_whole_free(monkeypatch):
+    """What a group had drawn when memory ended is held by nobody when the next one begins."""
+    alive, most, advance = weakref.WeakSet(), [], stochastic._Group.gradient
+
+    def gradient(group, *given):
+        alive.add(group)
+        most.append(len(alive))
+        if len(group._streams) > 2:
+            raise MemoryError
+        return advance(group, *given)
+
+    expected = sgd(SAMPLERS["fresh, one neuron"], starts(8))
+    monkeypatch.setattr(stochastic._Group, "gradient", gradient)
+    found = sgd(SAMPLERS["fresh, one neuron"], starts(8))
+    np.testing.assert_array_equal(found.w, expected.w)
+    assert max(most) == 1

@@ -288,6 +288,43 @@ def test_leaps_are_taken(monkeypatch):
     agree(found, plainly(loss, starts, **settings), scale=np.linalg.norm(loss.teacher))
 
 
+def behind(single):
+    """By how much the clock is behind where a leap of one step has come, relatively: at most, and that it was one."""
+    worst, taken = -np.inf, 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        loss = SampleLoss(rng.standard_normal((12, 3)), rng.standard_normal(3))
+        known = known_sides.Known(loss, single=single)
+        known.survey((loss.teacher + 0.1 * rng.standard_normal(3)).astype(np.float32))
+        number, start = known.pattern.number, known.pattern.w.copy()
+        # As short as steps of a leap may be: w is rounded by up to a thousandth of them.
+        fine = known_sides.FINE * known.rounding * (np.linalg.norm(start) + known.norm)
+        before, eta = number[constants.PATH], 1.05 * fine / np.linalg.norm(known.gradient())
+        limits = type("", (), {"steps": 1, "tolerance": 0.0, "region": np.inf})
+        taken += known.leap(eta, np.zeros(0, dtype=int), np.empty((4, 0)), limits, 0.0)
+        gone = (number[constants.PATH] - before) * number[constants.C]
+        worst = max(worst, np.linalg.norm(known.pattern.w - start) / gone - 1)
+    return worst, taken
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_clock_is_never_behind_a_leap(monkeypatch, single):
+    """A limit is certain until the clock reaches it: w, as it is rounded, must not be farther away than that."""
+    worst, taken = behind(single)
+    assert worst <= 0
+    assert taken >= 10
+    # Without a look at where w has come, it is.
+    far = known_sides.Known._land
+
+    def blind(known, end, distance):
+        number, before = known.pattern.number, known.pattern.number[constants.PATH]
+        far(known, end, distance)
+        number[constants.PATH] = before + distance * leaps.CERTAIN / number[constants.C]
+
+    monkeypatch.setattr(known_sides.Known, "_land", blind)
+    assert behind(single)[0] > 1e-5
+
+
 def stiff(k=1, runs=2, dtype=float, far=0.2):
     """Patches whose curvatures differ by a factor of 400, starts near w*, and the largest curvature there."""
     rng = np.random.default_rng(19)
@@ -389,6 +426,22 @@ def test_float32_is_served(combination):
     np.testing.assert_allclose(found.distance, expected.distance, rtol=0, atol=limit)
     np.testing.assert_allclose(found.loss, expected.loss, rtol=4 * limit, atol=limit**2 * 9)
     assert (found.evaluated < 60 * 300 * k).all()
+
+
+def test_a_leap_in_float32_is_apart_from_the_loop_by_a_rounding_a_step_and_nearer_to_float64():
+    """One coordinate goes to and fro in large steps, the other in steps of 1.5 half units in the last place."""
+    patches = np.zeros((80, 2))
+    patches[:40, 0], patches[40:, 1] = 1.0, 3e-4
+    teacher, start, steps = np.ones(2), np.array([1.02, 1.5]), 10_000
+    settings = {"step": Constant(1.99999 / 0.5), "steps": steps, "tolerance": 0.0, "record": [0]}
+    single = SampleLoss(patches.astype(np.float32), teacher.astype(np.float32))
+    found = descend(single, start.astype(np.float32), **settings)
+    loop = plainly(single, start.astype(np.float32), **settings)
+    exact = 1 + 0.5 * (1 - settings["step"].eta * float(np.float32(3e-4)) ** 2 / 2) ** steps
+    assert found.engine.tolist() == ["reuse"]
+    # Some steps one by one before and after: each errs as the loop's do.
+    assert abs(found.w[1, 0] - exact) < 300 * 2.0**-24
+    assert 2000 * 2.0**-24 < abs(loop.w[1, 0] - exact) < steps * 2.0**-24 * 1.0001
 
 
 def test_float32_rests_where_its_own_steps_move_nothing():

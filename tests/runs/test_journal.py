@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -232,9 +233,25 @@ def test_a_full_disk_leaves_whole_records(journal, room):
     assert done(journal) == {*KEYS[: room // size], KEYS[4]}
 
 
+def test_the_name_of_a_file_is_on_the_disk_before_its_first_record(journal, monkeypatch):
+    """What is synced of a file that no folder names is lost with it."""
+    synced, fsync = [], module.os.fsync
+
+    def noted(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(module.os, "fsync", noted)
+    journal.open()
+    assert journal.folder.stat().st_ino in synced
+    journal.append(KEYS[0], X, done=True)
+    assert done(journal) == {KEYS[0]}
+
+
 def test_a_record_is_with_the_system_at_once_and_on_the_disk_soon(journal, monkeypatch):
     clock, synced = [0.0], []
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module, "sync_folder", lambda folder: None)
     monkeypatch.setattr(module.os, "fsync", synced.append)
     journal._synced = 0.0
     for seconds in (0.1, 0.2, 1.3, 1.4, 2.5):

@@ -210,12 +210,18 @@ class Known:
         if m == 0:
             return 0
         self._record(quadratic, eta, t, m, marks, seen)
-        far = float(quadratic.far(m))
-        known.number[at.PATH] = (known.number[at.PATH] + far * CERTAIN / known.number[at.C]) * at.LATER
-        end = known.teacher + quadratic.vectors @ quadratic.at(m)
-        known.w[:] = end.astype(np.float32) if known.count[at.SINGLE] else end
+        self._land(known.teacher + quadratic.vectors @ quadratic.at(m), float(quadratic.far(m)))
         known.count[at.T] += m
         return m
+
+    def _land(self, end: Float[np.ndarray, " p"], far: float) -> None:
+        """End a leap, no iterate of which was farther away than ``far``."""
+        known, before = self.pattern, self.pattern.w.copy()
+        known.w[:] = end.astype(np.float32) if known.count[at.SINGLE] else end
+        # What w is rounded to may be farther away than any iterate: by 1/FINE of a step.
+        moved = max(far, float(np.linalg.norm(known.w - before))) * CERTAIN
+        known.number[at.PATH] = (known.number[at.PATH] + moved / known.number[at.C]) * at.LATER
+        self.kernel.settle(known)
 
     def _record(self, quadratic: Quadratic, eta: float, t: int, m: int, marks: Any, seen: Any) -> None:
         """The iterations from t to t + m, t + m itself not."""

@@ -137,19 +137,24 @@ def descend_stochastically(
     streams = [np.random.Generator(np.random.Philox(seed)) for seed in _seeds(rng, w.shape[1])]
     loss = _Unknown(sampler.teacher) if objective is None else objective
 
-    def descended(first: int, last: int) -> list[Descent]:
-        """These runs, in one group if memory suffices, else in halves: a run's numbers are its own stream's alone."""
+    def together(first: int, last: int) -> Descent:
+        """These runs, together."""
         group, runs = _Group(sampler, batch, deepcopy(streams[first:last]), first), _Runs(w[:, first:last])
         recorder = _Recorder(recorded, runs.index.size)
+        loop = on_device.loop if on_device.laid_out(step, w.dtype) and group.on_device(w) else _loop
+        loop(group, runs, step, limits, recorder, loss)
+        return _descent(runs, recorder, None)
+
+    def descended(first: int, last: int) -> list[Descent]:
+        """These runs, in one group if memory suffices, else in halves: a run's numbers are its own stream's alone."""
         try:
-            loop = on_device.loop if on_device.laid_out(step, w.dtype) and group.on_device(w) else _loop
-            loop(group, runs, step, limits, recorder, loss)
+            return [together(first, last)]
         except MemoryError:
-            middle = (first + last) // 2
-            if middle == first:
+            if last - first == 1:
                 raise
-            return descended(first, middle) + descended(middle, last)
-        return [_descent(runs, recorder, None)]
+        # Here nothing holds what the whole group had drawn: neither a frame nor the error.
+        middle = (first + last) // 2
+        return descended(first, middle) + descended(middle, last)
 
     groups = []
     with np.errstate(**QUIET):

@@ -20,7 +20,10 @@ margins. The plain loop's product errs by p ε₃₂ ‖w‖‖z‖ at most: whe
 so is what that makes of the activation, which is within the rounding of its sum. What matters is that its iterates are
 float32: a step below their rounding moves nothing. So w is rounded to float32 in every step here as well, unless the
 rule gives a step in float64 to each run, as the adaptive ones do: then iterates are float64 in the plain loop too.
-A leap is taken only where each of its steps is more than a thousand of those roundings.
+A leap is taken only where each of its steps is more than a thousand of those roundings of ‖w‖. That is said of the
+step, not of its every coordinate: where one way is stiff and another flat, the loop's steps along the flat one may each
+be below or near a rounding, and go nowhere or too far, by half a unit in the last place a step; a leap of m steps goes
+there as exact arithmetic would. So in float32 the two are apart by up to m roundings, and the leap's is the better.
 """
 
 from __future__ import annotations

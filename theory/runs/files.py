@@ -25,10 +25,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk itself, where that can be."""
     with contextlib.suppress(OSError):  # some systems cannot open a folder; there the move is as safe as it gets
         descriptor = os.open(folder, os.O_RDONLY)
         try:

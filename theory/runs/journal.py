@@ -25,6 +25,7 @@ import numpy as np
 
 from theory.claims.claim import Cell
 from theory.runs.cells import Outcome, Task
+from theory.runs.files import sync_folder
 from theory.runs.packing import packed, unpacked
 from theory.runs.sorting import Sorting
 from theory.runs.sources import Source
@@ -113,6 +114,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self._next()}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.journal"
         self._file = (self.folder / name).open("xb", buffering=0)
+        sync_folder(self.folder)  # else a power failure may take the file itself, however often it is synced
         with contextlib.suppress(OSError):
             (self.folder.parent / ".gitignore").write_text("*\n")
 
