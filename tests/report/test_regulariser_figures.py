@@ -24,6 +24,9 @@ def spectra(first=0, second=1, channels=1, kernels=(1, 64)):
         for rank in (1, 2, 3)
     ]
     rows = pd.DataFrame(rows, columns=["kernel", "which", "rank", "size"])
+    way = [(kernel, "way", 10.0**k, 3.0 + 10.0**-k) for kernel in kernels for k in (2, 5, 8)]
+    way = pd.DataFrame(way, columns=["kernel", "which", "norm", "value"])
+    rows = pd.concat([rows, way], ignore_index=True).assign(bound=3.0)
     return rows.assign(first=first, second=second, channels=channels, image_source="digits")
 
 
@@ -63,11 +66,20 @@ class TestSpectra:
 
     def test_has_a_panel_for_each_pair_and_both_predictors(self):
         figure = drawn(self.NAME, pd.concat([spectra(), spectra(3, 5, channels=4)]))
-        assert [ax.get_title() for ax in figure.axes] == ["0 and 1, 1 channel", "3 and 5, 4 channels"]
+        titles = ["0 and 1, 1 channel", "3 and 5, 4 channels", "on the way, all pairs (dotted: the most)"]
+        assert [ax.get_title() for ax in figure.axes] == titles
         last = figure.axes[0].lines[-1]
         assert last.get_label() == "K = 64, least R"
         np.testing.assert_allclose(last.get_ydata(), [64**-0.25, 64**-0.5, 64**-0.75])
         assert labels(figure) == ["K = 1, found", "K = 1, least R", "K = 64, found", "K = 64, least R"]
+
+    def test_shows_the_norm_on_the_way_beside_the_least(self):
+        lower = spectra(2, 3)
+        lower["value"] = 3 + (lower["value"] - 3) / 4
+        median, most, *_ = drawn(self.NAME, pd.concat([spectra(), lower])).axes[-1].lines
+        np.testing.assert_allclose(most.get_xdata(), [1e2, 1e5, 1e8])
+        np.testing.assert_allclose(most.get_ydata(), np.array([1e-2, 1e-5, 1e-8]) / 3, rtol=1e-6)
+        np.testing.assert_allclose(median.get_ydata(), 5 / 8 * np.array([1e-2, 1e-5, 1e-8]) / 3, rtol=1e-6)
 
     def test_says_which_images(self):
         (legend,) = drawn(self.NAME, spectra()).legends

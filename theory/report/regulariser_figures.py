@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 SIZES = (1, 2, 4, 8, 16, 32)
 PANELS = 4
-"""Predictors that are shown, those with the most kernel sizes first; and pairs of classes."""
+"""Predictors that are shown, those with the most kernel sizes first; and pairs of classes, with one panel of all."""
 
 SMALLEST = 1e-4
 """Part of the largest |ŵ| below which a spectrum is not drawn."""
@@ -63,12 +64,18 @@ def _between(ax: Axes, curve: pd.DataFrame) -> None:
 
 
 def spectra(rows: pd.DataFrame) -> Figure:
-    """|ŵ| of what descent found, largest first, beside those of the minimisers: a pair of classes, and the worst."""
+    """|ŵ| of what descent found, largest first, beside those of the minimisers; and R_K on the way there.
+
+    The spectra are those of a pair of classes, and of the worst.
+    """
     from theory.report.style import DASHED, label_outer, looks, panels
 
+    ways, rows = rows[rows["which"] == "way"], rows[rows["which"] != "way"]
     pairs = _first_and_furthest([pair for _, pair in rows.groupby(["first", "second", "channels"], sort=False)])
     colours, markers = looks(sorted(rows["kernel"].unique().tolist()))
-    figure, axes = panels(len(pairs), width=4.6, height=3.2)
+    figure, axes = panels(len(pairs) + 1, width=4.6, height=3.2)
+    grid = axes.pop().get_subplotspec()
+    figure.axes[-1].remove()  # it shared the others' axes
     for ax, pair in zip(axes, pairs, strict=True):
         for (kernel, which), curve in pair.groupby(["kernel", "which"]):
             line: dict[str, Any] = {"color": colours[kernel], "marker": markers[kernel], "markevery": 0.13}
@@ -79,6 +86,8 @@ def spectra(rows: pd.DataFrame) -> Figure:
         channels = f"{first['channels']} channel{'s' if first['channels'] > 1 else ''}"
         ax.set(title=f"{first['first']} and {first['second']}, {channels}", yscale="log", ylim=(SMALLEST, 1.5))
     label_outer(axes, "frequency, by rank", "|ŵ| / largest")
+    seen = {kernel for pair in pairs for kernel in pair["kernel"]}
+    _on_the_way(figure.add_subplot(grid), ways[ways["kernel"].isin(seen)], colours, markers)
     labelled = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     sources = ", ".join(map(str, rows["image_source"].unique()))
     figure.legend(
@@ -87,9 +96,21 @@ def spectra(rows: pd.DataFrame) -> Figure:
     return figure
 
 
+def _on_the_way(ax: Axes, rows: pd.DataFrame, colours: Any, markers: Any) -> None:
+    """R_K of the direction over the least, less 1, against ‖β‖: the median of all pairs, and the most."""
+    above = rows.assign(above=rows["value"] / rows["bound"] - 1, norm=10.0 ** rows["norm"].map(math.log10).round())
+    for kernel, of in above.groupby("kernel"):
+        by_norm = of.groupby("norm")["above"]
+        line: dict[str, Any] = {"color": colours[kernel], "marker": markers[kernel], "mec": "white"}
+        ax.plot(by_norm.median().index, by_norm.median(), **line)
+        ax.plot(by_norm.max().index, by_norm.max(), color=colours[kernel], linestyle=":", linewidth=1.1)
+    ax.set(title="on the way, all pairs (dotted: the most)", xscale="log", yscale="log", xlabel="‖β‖")
+    ax.set_ylabel("R of the direction / least − 1")
+
+
 def _first_and_furthest(pairs: list[pd.DataFrame]) -> list[pd.DataFrame]:
     """The first pair of classes, and those in which the number of frequencies is furthest from the minimiser's."""
-    return pairs[:1] + sorted(pairs[1:], key=_away, reverse=True)[: PANELS - 1]
+    return pairs[:1] + sorted(pairs[1:], key=_away, reverse=True)[: PANELS - 2]
 
 
 def _away(pair: pd.DataFrame) -> float:
@@ -105,6 +126,6 @@ DRAWINGS: Mapping[str, tuple[Callable[[pd.DataFrame], Figure], Sequence[str]]] =
     "jagadeesan2022.one_channel": (kernel_sizes, ("kind", "dim", "kernel", "way", "value")),
     "jagadeesan2022.images": (
         spectra,
-        ("first", "second", "channels", "kernel", "which", "rank", "size", "image_source"),
+        ("first", "second", "channels", "kernel", "which", "rank", "size", "value", "bound", "norm", "image_source"),
     ),
 }
