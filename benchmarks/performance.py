@@ -67,9 +67,10 @@ LEFT = """## What stands between a step and the limit
   beforehand are now taken some at a time, and whether one was the last is asked of all together. A kernel is compiled
   when it is first used on a machine, once for each type and width of vector, some four seconds each.
 - **Many steps** cost as many times one step here. A trajectory whose cost does not grow with its length reuses
-  activations, which is another engine's work (`theory/descent/trajectory.py`): of samples in float64 and float32 and of
-  images, one run or many. It takes many steps at once at every constant step with ηλ ≤ 2, where a coordinate goes to
-  and fro from ηλ = 1 on (`theory/descent/leaps.py`), and one after the other beyond.
+  activations: another engine's work ([measured](benchmarks.md#a-long-descent); `theory/descent/trajectory.py`),
+  of samples in float64 and float32 and of images, one run or many. It takes many steps at once at every constant step
+  with ηλ ≤ 2, where a coordinate goes to and fro from ηλ = 1 on (`theory/descent/leaps.py`), and one after the other
+  beyond.
 
 The kernels one by one, on any machine: `pip install '.[bench]' && python -m pytest benchmarks --benchmark-only`.
 
