@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -71,4 +73,8 @@ def test_the_page_has_the_figures():
     assert long_descent.render(found, FIGURES) == found
     with pytest.raises(RuntimeError, match="the page has no"):
         long_descent.render("nothing", FIGURES)
-    assert long_descent.BEGIN in long_descent.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_is_written_from_the_figures_kept():
+    page = long_descent.PAGE.read_text(encoding="utf-8")
+    assert long_descent.render(page, json.loads(long_descent.FIGURES.read_text(encoding="utf-8"))) == page
