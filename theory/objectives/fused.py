@@ -102,6 +102,11 @@ def places(images: Any, grid: PatchGrid) -> tuple[Int[np.ndarray, " k"], Int[np.
     return first, entry
 
 
+def little(products: int) -> bool:
+    """Whether so few products are no work for the pass, whatever they are of."""
+    return products < LEAST
+
+
 def worthwhile(layout: Layout | None, dtypes: tuple[Any, ...], runs: int) -> TypeGuard[Layout]:
     """Whether ``fused`` serves these patches and ``runs`` filters, and is faster than the plain path."""
     if layout is None or not runs or any(dtype != layout.flat.dtype for dtype in dtypes):

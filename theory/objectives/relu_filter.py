@@ -21,7 +21,7 @@ from theory.arrays import halving, shared_namespace, to_numpy
 from theory.distributions import Atoms, AxisSymmetric, ClosePatches, GaussianImages, ImagePatches
 from theory.distributions.table import WedgeTable, wedge_table
 from theory.objectives import exact_on_device, on_device
-from theory.objectives.fused import LEAST, Layout, fused, worthwhile
+from theory.objectives.fused import Layout, fused, little, worthwhile
 
 if TYPE_CHECKING:
     from theory.objectives.close_plane import ClosePlaneLoss
@@ -300,7 +300,7 @@ class SampleLoss:
         if type(w) is not np.ndarray or w.dtype != self.labels.dtype or on_device.lives_there(w):
             return False
         n, k, p = self.shape
-        right = w.ndim in (1, 2) and w.shape[0] == p and 0 < n * k * w.size < LEAST
+        right = w.ndim in (1, 2) and w.shape[0] == p and w.size > 0 and little(n * k * w.size)
         return right and self.lean is not None and bool(np.isfinite(w).all())
 
     def launches(self, w: Float[Any, "p runs"], out: Any) -> Callable[[], None] | None:
