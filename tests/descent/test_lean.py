@@ -1,4 +1,4 @@
-"""Steps on a small sample that go ahead of the loop: its iterates, records and fates, and the bits of its gradient."""
+"""Steps on a small sample that go ahead of the loop: its iterates, records and fates, and its gradient."""
 
 from __future__ import annotations
 
@@ -38,11 +38,18 @@ def same(found, expected):
 
 
 def gradients() -> None:
-    """The lean gradient is the plain one, bit for bit, in every shape."""
+    """The lean gradient is the plain one: bit for bit of one patch, of several a sum in another order."""
     for k, dtype in ((1, float), (3, float), (3, np.float32)):
         loss, start = problem(k, dtype=dtype)
-        np.testing.assert_array_equal(loss.lean(start), loss._plain_gradient(start, np))
-        np.testing.assert_array_equal(loss.gradient(start[:, 0]), loss._plain_gradient(start[:, :1], np)[:, 0])
+        plain, found = loss._plain_gradient(start, np), loss.lean(start)
+        # nk terms |Zᵢⱼ| |f − y| / (nk) at most, each of p + k + 3 operations, in either order.
+        z = np.abs(loss.patches)
+        size = z.max() * (np.abs(start).max() * z.sum(axis=-1).max() + np.abs(loss.labels).max())
+        limit = 0 if k == 1 else 2 * (60 * k + 4 + k + 3) * np.finfo(dtype).eps * size
+        np.testing.assert_allclose(found, plain, rtol=0, atol=limit)
+        np.testing.assert_array_equal(loss.gradient(start), found)
+        one = loss._plain_gradient(start[:, :1], np)[:, 0]
+        np.testing.assert_allclose(loss.gradient(start[:, 0]), one, rtol=0, atol=limit)
 
 
 def records() -> None:

@@ -279,19 +279,21 @@ class SampleLoss:
 
     @cached_property
     def lean(self) -> Callable[[Any], Any] | None:
-        """∇ℓ of columns that are known to be right: the plain pass and nothing else. None if not NumPy's, or large."""
+        """∇ℓ of columns that are known to be right: the plain sums and nothing else. None if not NumPy's, or large."""
         (n, k, p), z = self.shape, self.patches
         if not is_numpy_array(z) or n * k * p > BLOCK or not z.flags.c_contiguous:
             return None
-        flat, labels, share = z.reshape(n * k, p), self.labels[:, None], self.weights[:, None] / k
+        labels, share = self.labels[:, None], self.weights[:, None] / k
+        # Patch by patch, not sample by sample: sums over a sample's patches are then those of whole rows.
+        flat = np.ascontiguousarray(z.transpose(1, 0, 2)).reshape(k * n, p)
 
         def slope(w: Float[np.ndarray, "p runs"]) -> Float[np.ndarray, "p runs"]:
             activation = flat @ w
             passed, active = np.maximum(activation, 0), activation >= 0
             if k == 1:
                 return flat.T @ (active * ((passed - labels) * share))
-            residual = (np.add.reduce(passed.reshape(n, k, -1), axis=1) / k - labels) * share
-            return flat.T @ (active.reshape(n, k, -1) * residual[:, None, :]).reshape(n * k, -1)
+            residual = (np.add.reduce(passed.reshape(k, n, -1)) / k - labels) * share
+            return flat.T @ (active.reshape(k, n, -1) * residual).reshape(k * n, -1)
 
         return slope
 
